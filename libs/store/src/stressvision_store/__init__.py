@@ -1,0 +1,1 @@
+"""Tables, SQL, migrations, and the only commit."""

@@ -1,0 +1,1 @@
+"""Frame to face to tensor to probabilities."""

@@ -1,0 +1,1 @@
+"""Runs on the Raspberry Pi: camera, face, episodes, spool, upload."""

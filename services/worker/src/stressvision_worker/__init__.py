@@ -1,0 +1,1 @@
+"""Celery: rollups, retention, what happens later."""

@@ -1,0 +1,1 @@
+"""Datasets, architectures, fit, evaluate, export, benchmark."""
