@@ -197,7 +197,7 @@ class Measures(SQLModel):
     fatigue_weight: int = Field(sa_type=BigInteger)
     stress_episodes: int
     fatigue_episodes: int
-    model_versions: list[str] = Field(sa_type=ARRAY(TEXT))  # type: ignore[call-overload]
+    model_versions: list[str] = Field(sa_type=ARRAY(TEXT))
     computed_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
 
 

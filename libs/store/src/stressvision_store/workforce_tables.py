@@ -78,7 +78,7 @@ class Shift(SQLModel, table=True):
     starts: time
     ends: time
     weekdays: list[int] = Field(
-        sa_type=ARRAY(BigInteger),  # type: ignore[call-overload]
+        sa_type=ARRAY(BigInteger),
         sa_column_kwargs={"server_default": text("'{1,2,3,4,5,6,7}'")},
     )
 
@@ -94,7 +94,7 @@ class ShiftBreak(SQLModel, table=True):
 
 
 class Assignment(SQLModel, table=True):
-    """The roster: this employee, at this station, in this shift, on the shift dates from `first_date` to `last_date`."""
+    """The roster: this employee, at this station, in this shift, from `first_date` to `last_date`."""
 
     __tablename__ = "assignments"
     id: int | None = Field(default=None, primary_key=True)
@@ -134,7 +134,7 @@ class ApiToken(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     token_hash: bytes = Field(sa_type=LargeBinary, unique=True)
     name: str
-    roles: list[str] = Field(sa_type=ARRAY(TEXT))  # type: ignore[call-overload]
+    roles: list[str] = Field(sa_type=ARRAY(TEXT))
     created_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
     expires_at: datetime | None = Field(default=None, sa_type=Timestamp)
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
