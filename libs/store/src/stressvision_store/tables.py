@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
+    CheckConstraint,
     DateTime,
     Identity,
     Index,
@@ -270,3 +271,12 @@ class UnattributedWindow(SQLModel, table=True):
     reason: str  # no_station, no_shift, break, no_employee, no_consent
     windows: int
     captured_ms: int = Field(sa_type=BigInteger)
+
+
+class RawHorizon(SQLModel, table=True):
+    """One row: raw events that started before `kept_from` are gone, so rollups older than that stand as they are."""
+
+    __tablename__ = "raw_horizon"
+    __table_args__ = (CheckConstraint("id = 1", name="raw_horizon_one_row"),)
+    id: int = Field(default=1, primary_key=True)
+    kept_from: datetime = Field(sa_type=Timestamp)

@@ -110,7 +110,7 @@ class CheckIn(SQLModel, table=True):
 
     __tablename__ = "check_ins"
     id: int | None = Field(default=None, primary_key=True)
-    employee_id: int = Field(foreign_key="employees.id")
+    employee_id: int = Field(foreign_key="employees.id", index=True)
     station_id: int = Field(foreign_key="stations.id", index=True)
     checked_in_at: datetime = Field(sa_type=Timestamp)
     checked_out_at: datetime | None = Field(default=None, sa_type=Timestamp)

@@ -1,0 +1,40 @@
+"""The way to the database: one engine a process, and the only commit."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Engine, make_url
+from sqlalchemy import create_engine as _create_engine
+from sqlmodel import Session
+
+
+def driver_url(url: str) -> URL:
+    """`postgresql://…` as SQLAlchemy wants it for psycopg 3."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def create_engine(url: str, *, pool_size: int = 5, name: str = "stressvision") -> Engine:
+    """Connections are tried before use, so that a restarted server costs no error; `name` shows in pg_stat_activity.
+
+    Keepalives notice a server that vanished without a word within about 30 s.
+    """
+    return _create_engine(
+        driver_url(url),
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": name,
+            "connect_timeout": 5,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 4,
+        },
+    )
+
+
+@contextmanager
+def transaction(engine: Engine) -> Iterator[Session]:
+    """A session that commits when the block ends and rolls back when it raises."""
+    with Session(engine) as session, session.begin():
+        yield session
