@@ -2,13 +2,15 @@ import httpx
 from prometheus_client import CollectorRegistry, Counter
 
 from stressvision_telemetry.metrics import expose, render, set_build_info
+from support.servers import free_port
 
 
-def test_metrics_are_served_until_stopped(free_port: int):
+def test_metrics_are_served_until_stopped():
     set_build_info("test", "1.2.3")
-    stop = expose(free_port)
+    port = free_port()
+    stop = expose(port)
     try:
-        body = httpx.get(f"http://127.0.0.1:{free_port}/metrics").text
+        body = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     finally:
         stop()
     assert 'stressvision_build_info{component="test",version="1.2.3"} 1.0' in body
