@@ -1,0 +1,54 @@
+# `make` alone lists every verb. Each recipe is a line or two; anything longer lies in infra/ as Python.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv/bin
+PACKAGES := libs/contracts libs/telemetry libs/vision libs/store services/agent services/ingest services/control services/worker training
+REQUIREMENTS := agent server trainer native dev
+UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
+COMPOSE := $(if $(filter native,$(STRESSVISION_STACK)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
+STACK := $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)
+
+.PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels venv-native venv-dev
+
+help:
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+
+##@ Start
+up: env $(if $(COMPOSE),,venv-native) ## Start the whole platform and say where to look (STRESSVISION_STACK=native: without containers)
+	@$(STACK) up
+down: ## Stop it; data stay (PURGE=1 removes them)
+	@$(if $(COMPOSE),,test -x $(VENV)/python || { echo "nothing runs: there is no .venv"; exit 0; };) $(STACK) down $(if $(PURGE),--purge)
+logs: ## Follow the log of a part (S=ingest)
+	@$(STACK) logs $(S)
+psql: ## SQL on the running database, as its owner
+	@$(STACK) psql
+env: ## Write .env with fresh secrets, if there is none
+	@sh infra/native/python.sh infra/native/dotenv.py
+
+##@ Check
+test: venv-dev ## All checks and tests, on real servers (T=tests/store/test_rollups.py: only these)
+	@PYTHONPATH=infra $(VENV)/python -m native servers
+	@$(if $(T),,$(MAKE) check)
+	@$(VENV)/pytest $(T)
+check: venv-dev ## Format, lint, types, import directions, alert rules, compose file
+	@PYTHONPATH=infra $(VENV)/python -m checks
+e2e: venv-dev ## The end-to-end test against the stack that `make up` started
+	@STRESSVISION_E2E=running $(VENV)/pytest tests/e2e
+bench: venv-native ## Measure what the design promises (table, and .stack/bench.json)
+	@$(VENV)/python -m benchmarks
+chaos: venv-dev ## Kill and break things on purpose (table, and .stack/chaos.json)
+	@PYTHONPATH=infra:tests $(VENV)/python -m chaos
+
+##@ Release
+requirements: ## Compile requirements/*.in into hashed pins
+	@test -x $(UV) || { sh infra/native/python.sh -m venv .venv-uv && .venv-uv/bin/pip install -q uv; }
+	@for name in dev $(filter-out dev,$(REQUIREMENTS)); do \
+	  $(UV) pip compile -q requirements/$$name.in $$(test $$name = dev || echo -c requirements/dev.txt) --universal \
+	    --python-version 3.11 --generate-hashes --no-header -o requirements/$$name.txt || exit 1; done
+wheels: venv-dev ## A wheel of each of our packages, in dist/
+	@$(VENV)/pip wheel -q --no-deps --no-build-isolation -w dist $(addprefix ./,$(PACKAGES)) && ls dist
+
+venv-native venv-dev: venv-%:
+	@sh infra/native/python.sh infra/native/environment.py $*

@@ -1,0 +1,67 @@
+"""Fetches pip where Python came without it, from the package index that the user's own settings name."""
+
+import configparser
+import hashlib
+import os
+import re
+import ssl
+import urllib.request
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import urldefrag, urljoin
+
+DEFAULT_INDEX = "https://pypi.org/simple"
+"""pip's own default (`pip help install`, --index-url)."""
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [value for name, value in attrs if tag == "a" and name == "href" and value]
+
+
+def read_setting(name: str) -> str | None:
+    """A setting of pip: from the environment, else from the user's, else from the machine's configuration file."""
+    value = os.environ.get(f"PIP_{name.upper().replace('-', '_')}")
+    if value:
+        return value
+    home = Path.home()
+    named = os.environ.get("PIP_CONFIG_FILE")
+    files = [Path(named)] if named else []
+    files += [home / ".config/pip/pip.conf", home / ".pip/pip.conf", Path("/etc/pip.conf")]
+    for file in files:
+        parser = configparser.ConfigParser(interpolation=None)
+        parser.read(file)
+        for section in ("install", "global"):
+            if parser.has_option(section, name):
+                return parser.get(section, name)
+    return None
+
+
+def fetch_pip(pin: Path, folder: Path) -> Path:
+    """The wheel of the version and digest that `pin` names, saved in `folder`; `RuntimeError` if there is none."""
+    pinned = re.search(r"^pip==(\S+) --hash=sha256:([0-9a-f]{64})$", pin.read_text(), re.MULTILINE)
+    if pinned is None:
+        raise RuntimeError(f"{pin} pins no pip with a hash")
+    name = f"pip-{pinned[1]}-py3-none-any.whl"
+    page = (read_setting("index-url") or DEFAULT_INDEX).rstrip("/") + "/pip/"
+    links = _Links()
+    links.feed(_read(page).decode())
+    for link in links.found:
+        if urldefrag(link).url.rsplit("/", 1)[-1] == name:
+            data = _read(urljoin(page, urldefrag(link).url))
+            if hashlib.sha256(data).hexdigest() != pinned[2]:
+                raise RuntimeError(f"{name} from {page} is not the pinned file: its SHA-256 differs")
+            wheel = folder / name
+            wheel.write_bytes(data)
+            return wheel
+    raise RuntimeError(f"{page} has no {name}: install your Python's venv package (python3.11-venv), or another index")
+
+
+def _read(url: str) -> bytes:
+    context = ssl.create_default_context(cafile=read_setting("cert"))
+    with urllib.request.urlopen(url, timeout=60, context=context) as answer:
+        return bytes(answer.read())
