@@ -1,0 +1,78 @@
+"""Read FER+'s ten votes per FER-2013 row (Microsoft's fer2013new.csv, MIT) and turn them into labels."""
+
+import csv
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stressvision_training.rows import EMOTIONS, Row, SourceError
+
+COLUMNS: Final = (
+    "neutral",
+    "happiness",
+    "surprise",
+    "sadness",
+    "anger",
+    "disgust",
+    "fear",
+    "contempt",
+    "unknown",
+    "NF",
+)
+EMOTION_OF: Final = {
+    "neutral": "neutral",
+    "happiness": "happy",
+    "surprise": "surprise",
+    "sadness": "sad",
+    "anger": "angry",
+    "disgust": "disgust",
+    "fear": "fear",
+}
+NOT_A_FACE: Final = COLUMNS.index("NF")
+
+
+def add_votes(rows: list[Row], path: Path) -> None:
+    """Give each of `rows`, which must be in the official order, its votes from the CSV at `path`."""
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if tuple(header[2:]) != COLUMNS:
+            raise SourceError(f"{path}:1: columns are {header}, expected Usage, Image name, {', '.join(COLUMNS)}")
+        votes = [_votes(record, f"{path}:{reader.line_num}") for record in reader]
+    # FER+ lists Training, PublicTest, PrivateTest; whoever has only the first part of the CSV has a prefix of it
+    if len(votes) < len(rows):
+        raise SourceError(
+            f"{path}: {len(votes)} rows of votes for {len(rows)} pictures; the order must be the official one"
+        )
+    for row, (usage, counts) in zip(rows, votes, strict=False):
+        if row.usage != usage:
+            raise SourceError(
+                f"{path}: picture {row.name} is {row.usage}, its votes are for {usage}; the order differs"
+            )
+        row.votes = counts
+
+
+def _votes(record: list[str], where: str) -> tuple[str, tuple[int, ...]]:
+    if len(record) != len(COLUMNS) + 2 or not all(field.isdigit() for field in record[2:]):
+        raise SourceError(f"{where}: {record}, expected Usage, Image name and {len(COLUMNS)} whole numbers")
+    return record[0], tuple(int(field) for field in record[2:])
+
+
+def emotion_votes(votes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the votes for FER-2013's seven emotions in its order, n x 7; contempt, unknown and NF are left out."""
+    columns = {emotion: COLUMNS.index(column) for column, emotion in EMOTION_OF.items()}
+    return votes[:, [columns[emotion] for emotion in EMOTIONS]]
+
+
+def majority(votes: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Return the emotion with more than half of all votes, as FER-2013's number, or -1 (Microsoft's majority rule).
+
+    Emotions with a single vote count as outliers and lose it first, as in Microsoft's own reader.
+    """
+    kept = np.where(votes <= 1, 0.0, votes)
+    winner = kept.argmax(axis=1)
+    clear = kept.max(axis=1) > 0.5 * np.maximum(kept.sum(axis=1), 1)
+    number = np.array([EMOTIONS.index(EMOTION_OF[name]) if name in EMOTION_OF else -1 for name in COLUMNS])
+    return np.where(clear, number[winner], -1)
