@@ -13,12 +13,12 @@ def test_migrated_schema_is_what_the_tables_say(database: Database) -> None:
 
 def test_a_difference_is_named(database: Database) -> None:
     with database.engine().begin() as connection:
-        connection.execute(text("ALTER TABLE sites DROP COLUMN profile"))
+        connection.execute(text("ALTER TABLE check_ins DROP COLUMN checked_out_at"))
 
     _, differences = schema.state(database.url("owner"))
 
     assert len(differences) == 1
-    assert "profile" in differences[0]
+    assert "checked_out_at" in differences[0]
 
 
 def test_down_to_nothing_and_up_again(database: Database) -> None:

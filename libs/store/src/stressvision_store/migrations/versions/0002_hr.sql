@@ -1,7 +1,7 @@
 -- What Human Resources may see: groups of five people or more, whole shifts that are over, and nothing finer.
 -- The role grafana_hr can send any SQL, so these views are the only fence.
 
-CREATE SCHEMA hr;
+CREATE SCHEMA IF NOT EXISTS hr;
 
 -- Every cell area × shift × day, and whether it must be withheld. Nobody but the owner reads this view.
 -- A cell of fewer than five people is withheld. Where the withheld people of a line of cells (one shift across

@@ -1,0 +1,1 @@
+"""Makes the dashboards: `python -m grafana.generate` writes them, with `infra` on the path."""

@@ -1,0 +1,196 @@
+"""Operations: is the platform up, does it keep pace, and do the books of every device close."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+
+from grafana.generate.panels import (
+    figure,
+    listing,
+    method,
+    page,
+    trend,
+    unit,
+)
+from grafana.generate.queries import OPERATIONS, Prom, Sql
+
+
+def build() -> Dashboard:
+    board = page(
+        "stressvision-operations",
+        "Operaciones / Operations",
+        "Si la plataforma funciona, va al día y cuadra sus cuentas. / "
+        "Whether the platform is up, keeps pace, and its books close.",
+        tags=["operations"],
+        since="now-6h",
+        refresh="1m",
+    )
+    _now(board)
+    _devices(board)
+    _books(board)
+    board.with_row(Row("Método y límites / Method and limits"))
+    board.with_panel(method("operations", height=6))
+    return board
+
+
+def _now(board: Dashboard) -> None:
+    board.with_row(Row("Ahora / Now"))
+    board.with_panel(
+        figure(
+            "Procesos caídos / Processes down",
+            "Objetivos de Prometheus que no responden. / Prometheus targets that do not answer.",
+            Prom("count(up == 0) or vector(0)", now=True), unit="none", alarm_above=1,
+        )
+    )  # fmt: skip
+    board.with_panel(
+        figure(
+            "Marca más antigua / Oldest mark",
+            "Cuánto espera el tramo de cinco minutos más antiguo por recalcular. / "
+            "How long the oldest five minutes to be recomputed have waited.",
+            Sql(OPERATIONS, "SELECT oldest_age_s FROM ops.dirty_windows"), unit="s", decimals=0, alarm_above=120,
+        )
+    )  # fmt: skip
+    board.with_panel(
+        figure(
+            "Cartas muertas en espera / Dead letters waiting",
+            "Eventos rechazados que nadie ha reenviado. / Refused events that nobody has sent again.",
+            Sql(OPERATIONS, "SELECT coalesce(sum(waiting), 0) AS waiting FROM ops.dead_letters"),
+            unit="none", decimals=0, alarm_above=1,
+        )
+    )  # fmt: skip
+    board.with_panel(
+        figure(
+            "Cuentas abiertas / Open books",
+            "Dispositivos con eventos sin explicación. / Devices with unexplained events.",
+            Sql(OPERATIONS, "SELECT count(*) FILTER (WHERE remainder > 0) AS devices FROM ops.accounts"),
+            unit="none", decimals=0, alarm_above=1,
+        )
+    )  # fmt: skip
+    board.with_panel(
+        figure(
+            "Filas en la partición por defecto / Rows in the default partition",
+            "Eventos con relojes absurdos, o falta una partición diaria. / "
+            "Events of absurd clocks, or a daily partition is missing.",
+            Sql(OPERATIONS, "SELECT greatest(sum(rows), 0) AS rows FROM ops.partitions WHERE is_default"),
+            unit="none", decimals=0, alarm_above=1,
+        )
+    )  # fmt: skip
+    board.with_panel(
+        figure(
+            "Último cálculo / Last rollup",
+            "Cuándo se calculó el último turno. / When a shift was last computed.",
+            Sql(OPERATIONS, "SELECT extract(epoch FROM computed_at) * 1000 AS at FROM ops.rollups"),
+            unit="dateTimeFromNow",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Procesos / Processes",
+            "1: responde; 0: no. / 1: answers; 0: does not.",
+            [Prom("up", "{{job}}")], unit="none", ratio=True,
+        )
+    )  # fmt: skip
+
+
+def _devices(board: Dashboard) -> None:
+    board.with_row(Row("Dispositivos / Devices"))
+    board.with_panel(
+        listing(
+            "Estados / States",
+            "Sin latido durante 5 minutos: «stale». / No heartbeat for 5 minutes: \"stale\".",
+            Sql(OPERATIONS, """
+SELECT coalesce(site, '—') AS site, state, count(*) AS devices, max(spool_age_s) AS spool_age_s,
+  max(abs(clock_offset_s)) AS clock_offset_s
+FROM ops.devices GROUP BY 1, 2 ORDER BY 1, 2"""),
+            {
+                "site": unit("string", title="Sede / Site"),
+                "state": unit("string", title="Estado / State"),
+                "devices": unit("none", title="Dispositivos / Devices"),
+                "spool_age_s": unit("s", title="Cola más antigua / Oldest spooled"),
+                "clock_offset_s": unit("s", decimals=1, title="Reloj / Clock"),
+            },
+            width="half",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        listing(
+            "Requieren atención / Need attention",
+            "Dispositivos sin latido, nunca vistos, o con cola de más de una hora. / "
+            "Devices without heartbeat, never seen, or with a spool older than an hour.",
+            Sql(OPERATIONS, """
+SELECT device_id, site, area, station, hostname, state, heartbeat_age_s, spooled, spool_age_s, temperature_c
+FROM ops.devices WHERE state IN ('stale', 'never_seen') OR spool_age_s > 3600
+ORDER BY site, area, station LIMIT 200"""),
+            {
+                "device_id": unit("none", title="Id"),
+                "heartbeat_age_s": unit("s", decimals=0, title="Último latido / Last heartbeat"),
+                "spool_age_s": unit("s", decimals=0, title="Cola / Spool age"),
+                "temperature_c": unit("celsius", decimals=0, title="Temperatura / Temperature"),
+            },
+            width="half",
+        )
+    )  # fmt: skip
+
+
+def _books(board: Dashboard) -> None:
+    board.with_row(Row("Cuentas / Books"))
+    board.with_panel(
+        listing(
+            "Cuentas que no cierran / Books that do not close",
+            "producidos = guardados + rechazados + perdidos + en cola. / "
+            "produced = stored + rejected + lost + spooled.",
+            Sql(OPERATIONS, """
+SELECT device_id, produced, stored, duplicate, rejected, lost, spooled, remainder, heartbeat_at
+FROM ops.accounts WHERE remainder <> 0 ORDER BY device_id LIMIT 200"""),
+            {
+                "device_id": unit("none", title="Id"),
+                "remainder": unit("none", title="Resto / Remainder"),
+                "heartbeat_at": unit("dateTimeAsLocal", title="Último latido / Last heartbeat"),
+            },
+            width="half",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        listing(
+            "Cartas muertas / Dead letters",
+            "Eventos rechazados por día y motivo. / Refused events by day and reason.",
+            Sql(OPERATIONS, """
+SELECT day_at, reason, letters, waiting, latest_at FROM ops.dead_letters ORDER BY day_at DESC, reason LIMIT 200"""),
+            {
+                "day_at": unit("dateTimeAsLocal", title="Día / Day"),
+                "reason": unit("string", title="Motivo / Reason"),
+                "letters": unit("none", title="Eventos / Events"),
+                "waiting": unit("none", title="En espera / Waiting"),
+                "latest_at": unit("dateTimeAsLocal", title="Última / Latest"),
+            },
+            width="half",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        listing(
+            "Tiempo sin atribuir / Unattributed time",
+            "Tiempo captado que no se pudo atribuir, y por qué: corrija el cuadrante. / "
+            "Captured time that could not be attributed, and why: mend the roster.",
+            Sql(OPERATIONS, """
+SELECT day_at, reason, windows, hours FROM ops.unattributed
+WHERE day_at >= $__timeTo()::timestamptz - interval '28 days' ORDER BY day_at DESC, reason LIMIT 200"""),
+            {
+                "day_at": unit("dateTimeAsLocal", title="Día / Day"),
+                "reason": unit("string", title="Motivo / Reason"),
+                "windows": unit("none", title="Ventanas / Windows"),
+                "hours": unit("h", decimals=1, title="Horas / Hours"),
+            },
+            width="half",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        listing(
+            "Particiones / Partitions",
+            "Una por día; las filas son la estimación del planificador. / One a day; rows are the planner's estimate.",
+            Sql(OPERATIONS, "SELECT name, rows, bytes FROM ops.partitions ORDER BY name DESC LIMIT 60"),
+            {
+                "name": unit("string", title="Partición / Partition"),
+                "rows": unit("none", title="Filas / Rows"),
+                "bytes": unit("bytes", title="Tamaño / Size"),
+            },
+            width="half",
+        )
+    )  # fmt: skip

@@ -1,0 +1,231 @@
+"""The four kinds of panel, in one style: readable when colour-blind, and never a zero where nothing is known."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from grafana_foundation_sdk.builders import common, stat, table, text, timeseries
+from grafana_foundation_sdk.builders.dashboard import Dashboard, FieldColor, QueryVariable, ThresholdsConfig
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.cog.variants import Dataquery
+from grafana_foundation_sdk.models.common import (
+    BigValueColorMode,
+    BigValueGraphMode,
+    DataSourceRef,
+    GraphDrawStyle,
+    LegendDisplayMode,
+    LegendPlacement,
+    SortOrder,
+    TooltipDisplayMode,
+    VisibilityMode,
+)
+from grafana_foundation_sdk.models.dashboard import (
+    DashboardCursorSync,
+    DashboardSpecialValueMapOptions,
+    DynamicConfigValue,
+    FieldColorModeId,
+    SpecialValueMap,
+    SpecialValueMatch,
+    Threshold,
+    ThresholdsMode,
+    ValueMappingResult,
+    VariableRefresh,
+    VariableSort,
+)
+from grafana_foundation_sdk.models.text import TextMode
+
+# Okabe and Ito's palette: told apart with every common kind of colour blindness.
+FATIGUE = "#0072B2"
+STRESS = "#E69F00"
+COVERAGE = "#56B4E9"
+WITHHELD = "#CC79A7"
+GOOD = "#009E73"
+BAD = "#D55E00"
+GREY = "#999999"
+
+NO_VALUE = "sin datos suficientes / not enough data"
+
+SIZES = {"third": 8, "half": 12, "whole": 24, "sixth": 4, "quarter": 6}
+
+
+def colour(names: dict[str, str]) -> dict[str, list[DynamicConfigValue]]:
+    """Overrides that paint the named series."""
+    return {
+        name: [DynamicConfigValue("color", {"mode": "fixed", "fixedColor": value})] for name, value in names.items()
+    }
+
+
+def unit(name: str, *, decimals: int | None = None, title: str | None = None) -> list[DynamicConfigValue]:
+    """An override of one column's unit and heading."""
+    values = [DynamicConfigValue("unit", name)]
+    if decimals is not None:
+        values.append(DynamicConfigValue("decimals", decimals))
+    if title is not None:
+        values.append(DynamicConfigValue("displayName", title))
+    return values
+
+
+def figure(
+    title: str,
+    description: str,
+    query: Builder[Dataquery],
+    *,
+    unit: str,
+    paint: str = GREY,
+    decimals: int | None = None,
+    width: str = "sixth",
+    alarm_above: float | None = None,
+) -> stat.Panel:
+    """One number. With `alarm_above` it turns from green to vermilion above that value."""
+    panel = (
+        stat.Panel()
+        .title(title)
+        .description(description)
+        .with_target(query)
+        .unit(unit)
+        .span(SIZES[width])
+        .height(4)
+        .graph_mode(BigValueGraphMode.NONE)
+        .color_mode(BigValueColorMode.VALUE)
+        .no_value(NO_VALUE)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).values(False).fields(""))
+        .mappings([_null_says_so()])
+    )
+    if decimals is not None:
+        panel = panel.decimals(decimals)
+    if alarm_above is None:
+        return panel.color_scheme(FieldColor().mode(FieldColorModeId.FIXED).fixed_color(paint)).thresholds(_one(paint))
+    return panel.color_scheme(FieldColor().mode(FieldColorModeId.THRESHOLDS)).thresholds(
+        ThresholdsConfig()
+        .mode(ThresholdsMode.ABSOLUTE)
+        .steps([Threshold(value=None, color=GOOD), Threshold(value=alarm_above, color=BAD)])
+    )
+
+
+def trend(
+    title: str,
+    description: str,
+    queries: Sequence[Builder[Dataquery]],
+    *,
+    unit: str,
+    overrides: dict[str, list[DynamicConfigValue]] | None = None,
+    bars: bool = False,
+    width: str = "half",
+    ratio: bool = False,
+) -> timeseries.Panel:
+    """Lines (or bars) over time from zero; a day without a figure stays a gap. `ratio` fixes the axis to 0..1."""
+    panel = (
+        timeseries.Panel()
+        .title(title)
+        .description(description)
+        .unit(unit)
+        .span(SIZES[width])
+        .height(9)
+        .draw_style(GraphDrawStyle.BARS if bars else GraphDrawStyle.LINE)
+        .fill_opacity(60 if bars else 0)
+        .line_width(2)
+        .show_points(VisibilityMode.AUTO)
+        .point_size(6)
+        .span_nulls(False)
+        .axis_soft_min(0)
+        .no_value(NO_VALUE)
+        .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
+        .thresholds(_one(GREY))
+        .legend(
+            common.VizLegendOptions()
+            .display_mode(LegendDisplayMode.LIST)
+            .placement(LegendPlacement.BOTTOM)
+            .show_legend(True)
+            .calcs([])
+        )
+        .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.NONE))
+    )
+    if ratio:
+        panel = panel.min(0).max(1)
+    for query in queries:
+        panel = panel.with_target(query)
+    for name, properties in (overrides or {}).items():
+        panel = panel.override_by_name(name, properties)
+    return panel
+
+
+def listing(
+    title: str,
+    description: str,
+    query: Builder[Dataquery],
+    columns: dict[str, list[DynamicConfigValue]],
+    *,
+    width: str = "whole",
+) -> table.Panel:
+    """A table in the order of its statement; `columns` gives unit and heading by column name."""
+    panel = (
+        table.Panel()
+        .title(title)
+        .description(description)
+        .with_target(query)
+        .unit("short")
+        .span(SIZES[width])
+        .height(9)
+        .no_value(NO_VALUE)
+        .show_header(True)
+        .mappings([_null_says_so()])
+        .thresholds(_one(GREY))
+    )
+    for name, properties in columns.items():
+        panel = panel.override_by_name(name, properties)
+    return panel
+
+
+def method(name: str, *, height: int) -> text.Panel:
+    """What the figures mean and what they must not be used for: `texts/<name>.md`."""
+    markdown = (Path(__file__).parent / "texts" / f"{name}.md").read_text(encoding="utf-8")
+    return (
+        text.Panel()
+        .title("Método y límites / Method and limits")
+        .description(
+            "Qué significan las cifras y para qué no sirven. / What the figures mean, and what they are not for."
+        )
+        .mode(TextMode.MARKDOWN)
+        .content(markdown.strip())
+        .span(SIZES["whole"])
+        .height(height)
+    )
+
+
+def choice(name: str, label: str, source: DataSourceRef, statement: str, *, several: bool = True) -> QueryVariable:
+    """A list to choose from, filled by SQL. Queries must quote it: `IN (${name:sqlstring})`."""
+    return (
+        QueryVariable(name)
+        .label(label)
+        .datasource(source)
+        .query(statement)
+        .refresh(VariableRefresh.ON_DASHBOARD_LOAD)
+        .sort(VariableSort.DISABLED)
+        .multi(several)
+        .include_all(several)
+        .allow_custom_value(False)
+    )
+
+
+def page(uid: str, title: str, description: str, *, tags: list[str], since: str, refresh: str) -> Dashboard:
+    """An empty dashboard that nobody can edit, over the time from `since` (such as `now-28d`) to now."""
+    return (
+        Dashboard(title)
+        .uid(uid)
+        .description(description)
+        .tags(["stressvision", *tags])
+        .time(since, "now")
+        .timezone("browser")
+        .tooltip(DashboardCursorSync.CROSSHAIR)
+        .refresh(refresh)
+        .week_start("monday")
+        .readonly()
+    )
+
+
+def _one(paint: str) -> ThresholdsConfig:
+    return ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps([Threshold(value=None, color=paint)])
+
+
+def _null_says_so() -> SpecialValueMap:
+    result = ValueMappingResult(text=NO_VALUE, color=GREY, index=0)
+    return SpecialValueMap(DashboardSpecialValueMapOptions(match=SpecialValueMatch.NULL_AND_NAN, result=result))

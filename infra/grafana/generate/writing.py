@@ -1,0 +1,33 @@
+"""From builders to the committed JSON files."""
+
+import json
+from pathlib import Path
+
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from grafana.generate import groups, operations, person
+
+FOLDER = Path(__file__).parents[1] / "dashboards"
+
+
+def dashboards() -> dict[str, Dashboard]:
+    """Every dashboard by the path of its file; the folder is the audience, and Grafana's folder."""
+    return {
+        "hr/groups.json": groups.build().build(),
+        "safety/person.json": person.build().build(),
+        "operations/operations.json": operations.build().build(),
+    }
+
+
+def text(board: Dashboard) -> str:
+    """The JSON of a dashboard as it is committed: the same input always gives the same bytes."""
+    plain = json.loads(JSONEncoder().encode(board))
+    return json.dumps(plain, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def write(folder: Path = FOLDER) -> None:
+    for name, board in dashboards().items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text(board), encoding="utf-8")
