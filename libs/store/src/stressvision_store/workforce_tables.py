@@ -3,7 +3,7 @@
 from datetime import date, datetime, time
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import BigInteger, DateTime, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlmodel import Field, SQLModel
 
@@ -43,7 +43,7 @@ class Placement(SQLModel, table=True):
     __tablename__ = "placements"
     id: int | None = Field(default=None, primary_key=True)
     device_id: int = Field(foreign_key="devices.id", index=True)
-    station_id: int = Field(foreign_key="stations.id")
+    station_id: int = Field(foreign_key="stations.id", index=True)
     placed_at: datetime = Field(sa_type=Timestamp)
     removed_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
@@ -88,7 +88,7 @@ class ShiftBreak(SQLModel, table=True):
 
     __tablename__ = "shift_breaks"
     id: int | None = Field(default=None, primary_key=True)
-    shift_id: int = Field(foreign_key="shifts.id")
+    shift_id: int = Field(foreign_key="shifts.id", index=True)
     starts: time
     ends: time
 
@@ -109,9 +109,13 @@ class CheckIn(SQLModel, table=True):
     """A badge held to a station's reader; it outranks the roster until check-out, the next badge or the shift's end."""
 
     __tablename__ = "check_ins"
+    __table_args__ = (
+        Index("check_ins_station", "station_id", "checked_in_at"),
+        Index("check_ins_employee", "employee_id", "checked_in_at"),
+    )
     id: int | None = Field(default=None, primary_key=True)
-    employee_id: int = Field(foreign_key="employees.id", index=True)
-    station_id: int = Field(foreign_key="stations.id", index=True)
+    employee_id: int = Field(foreign_key="employees.id")
+    station_id: int = Field(foreign_key="stations.id")
     checked_in_at: datetime = Field(sa_type=Timestamp)
     checked_out_at: datetime | None = Field(default=None, sa_type=Timestamp)
 

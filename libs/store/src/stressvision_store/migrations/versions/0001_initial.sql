@@ -318,6 +318,7 @@ CREATE TABLE shift_breaks (
     PRIMARY KEY (id),
     FOREIGN KEY(shift_id) REFERENCES shifts (id)
 );
+CREATE INDEX ix_shift_breaks_shift_id ON shift_breaks (shift_id);
 
 CREATE TABLE stations (
     id SERIAL NOT NULL,
@@ -353,8 +354,8 @@ CREATE TABLE check_ins (
     FOREIGN KEY(employee_id) REFERENCES employees (id),
     FOREIGN KEY(station_id) REFERENCES stations (id)
 );
-CREATE INDEX ix_check_ins_employee_id ON check_ins (employee_id);
-CREATE INDEX ix_check_ins_station_id ON check_ins (station_id);
+CREATE INDEX check_ins_employee ON check_ins (employee_id, checked_in_at);
+CREATE INDEX check_ins_station ON check_ins (station_id, checked_in_at);
 
 CREATE TABLE enrolment_codes (
     code_hash BYTEA NOT NULL,
@@ -379,6 +380,7 @@ CREATE TABLE placements (
     FOREIGN KEY(station_id) REFERENCES stations (id)
 );
 CREATE INDEX ix_placements_device_id ON placements (device_id);
+CREATE INDEX ix_placements_station_id ON placements (station_id);
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 
 CREATE SCHEMA hr;
