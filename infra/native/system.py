@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -11,9 +12,29 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
 
 
+SERVERS = {"postgresql": "postgres", "redis-server": "redis-server", "prometheus": "prometheus"}
+"""System packages, and the program that shows that one is there."""
+
+
 def can_install() -> bool:
     """Whether system packages may be installed here: as root, where there is apt."""
     return os.geteuid() == 0 and shutil.which("apt-get") is not None
+
+
+def ensure_servers(say: Callable[[str], None]) -> None:
+    """As root with apt: the system's own servers. Everyone else runs those that Python packages carry."""
+    missing = [package for package, program in SERVERS.items() if not _has(program)]
+    if not missing or not can_install():
+        return
+    say(f"  installing system packages: {' '.join(missing)}")
+    try:
+        install_packages(missing)
+    except RuntimeError as error:
+        say(f"  {error}\n  going on with the servers that Python packages carry")
+
+
+def _has(program: str) -> bool:
+    return shutil.which(program) is not None or any(Path("/usr/lib/postgresql").glob(f"*/bin/{program}"))
 
 
 def install_packages(names: list[str]) -> None:
