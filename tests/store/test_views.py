@@ -96,25 +96,25 @@ def test_a_role_reads_its_own_schema_only(database: Database, role: str, schema:
                 ask(database, role, f"SELECT * FROM {name}.{view}")
 
 
-@pytest.mark.parametrize("role", DASHBOARDS)
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "CREATE TEMP TABLE mine (n int)",
-        "CREATE FUNCTION pg_temp.leak(t text) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
-        "CREATE TABLE public.mine (n int)",
-        "CREATE SCHEMA mine",
-        "SET ROLE stressvision_owner",
-        "SELECT pg_read_file('/etc/hostname')",
-        "SELECT * FROM pg_authid",
-        "SELECT ensure_event_partitions(current_date, current_date)",
-        "SELECT public.drop_oldest_event_partition(current_date)",
-        "COPY (SELECT 1) TO PROGRAM 'true'",
-    ],
+FORBIDDEN = (
+    "CREATE TEMP TABLE mine (n int)",
+    "CREATE FUNCTION pg_temp.leak(t text) RETURNS boolean LANGUAGE sql AS 'SELECT true'",
+    "CREATE TABLE public.mine (n int)",
+    "CREATE SCHEMA mine",
+    "SET ROLE stressvision_owner",
+    "SELECT pg_read_file('/etc/hostname')",
+    "SELECT * FROM pg_authid",
+    "SELECT public.ensure_event_partitions(current_date, current_date)",
+    "SELECT public.drop_oldest_event_partition(current_date)",
+    "COPY (SELECT 1) TO PROGRAM 'true'",
 )
-def test_no_role_makes_or_becomes_anything(database: Database, role: str, statement: str) -> None:
-    with pytest.raises((errors.InsufficientPrivilege, errors.UndefinedFunction)):
-        ask(database, role, statement)
+
+
+@pytest.mark.parametrize("role", DASHBOARDS)
+def test_no_role_makes_or_becomes_anything(database: Database, role: str) -> None:
+    for statement in FORBIDDEN:
+        with pytest.raises(errors.InsufficientPrivilege):
+            ask(database, role, statement)
 
 
 @pytest.mark.parametrize("role", DASHBOARDS)

@@ -53,7 +53,7 @@ def panels(board: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _all() -> Iterator[Statement]:
     for board in dashboards().values():
-        for variable in board["templating"]["list"]:
+        for variable in board["templating"].get("list", []):
             yield Statement(board["uid"], f"${variable['name']}", variable["datasource"]["uid"], variable["query"])
         for panel in panels(board):
             for target in panel.get("targets", []):

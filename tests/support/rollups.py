@@ -42,7 +42,7 @@ WITH posts AS (
     CROSS JOIN (
         SELECT %(last)s::date - k AS day, k AS day_number FROM generate_series(0, %(days)s - 1) k
     ) d
-    CROSS JOIN generate_series(0, 95) AS n (n)
+    CROSS JOIN generate_series(0, 95, %(step)s) AS n (n)
     WHERE (p.employee_id + d.day_number) %% 7 < 5
 ), measured AS (
     SELECT *, 200000 + chance %% 90000 AS observed,
@@ -82,11 +82,16 @@ FROM rollup_windows GROUP BY area_id, shift_id, shift_date, site_id;
 """
 
 
-def fill(connection: psycopg.Connection[tuple[object, ...]], *, employees: int, days: int, last: date) -> int:
-    """Three sites, twelve areas, `employees` people over `days` days up to `last`; return the five-minute rows."""
+def fill(
+    connection: psycopg.Connection[tuple[object, ...]], *, employees: int, days: int, last: date, every: int = 1
+) -> int:
+    """Three sites, twelve areas, `employees` people over `days` days up to `last`; return the five-minute rows.
+
+    Of each shift's 96 stretches of five minutes only each `every`-th is there.
+    """
     connection.execute(PLACES)
     connection.execute(PEOPLE, {"employees": employees})
-    rows = connection.execute(WINDOWS, {"days": days, "last": last}).rowcount
+    rows = connection.execute(WINDOWS, {"days": days, "last": last, "step": every}).rowcount
     connection.execute(SHIFTS)
     connection.commit()
     connection.execute("ANALYZE")
