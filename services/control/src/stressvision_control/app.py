@@ -1,0 +1,146 @@
+"""The people's API: the workforce, the fleet, the models, and who may touch them."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, HTTPException
+from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stressvision_control import errors, health
+from stressvision_control.areas.endpoints import router as areas
+from stressvision_control.assignments.endpoints import router as assignments
+from stressvision_control.audit.endpoints import router as audit
+from stressvision_control.check_ins.endpoints import router as check_ins
+from stressvision_control.consents.endpoints import router as consents
+from stressvision_control.dead_letters.endpoints import router as dead_letters
+from stressvision_control.dependencies import CONCURRENT_REQUESTS
+from stressvision_control.devices.endpoints import router as devices
+from stressvision_control.employees.endpoints import router as employees
+from stressvision_control.enrolment_codes.endpoints import router as enrolment_codes
+from stressvision_control.metrics import REQUEST_SECONDS, REQUESTS
+from stressvision_control.models.endpoints import router as models
+from stressvision_control.models.schemas import manifest_schema
+from stressvision_control.roster.endpoints import router as roster
+from stressvision_control.security import FailedAttempts
+from stressvision_control.settings import Settings
+from stressvision_control.shifts.endpoints import router as shifts
+from stressvision_control.sites.endpoints import router as sites
+from stressvision_control.stations.endpoints import router as stations
+from stressvision_control.status.endpoints import router as status
+from stressvision_control.tokens.endpoints import router as tokens
+from stressvision_control.wake_up import waker
+from stressvision_store.session import create_engine
+from stressvision_telemetry.logs import configure_logs
+from stressvision_telemetry.metrics import set_build_info
+
+VERSION = "0.1.0"
+MAX_BODY_BYTES = 8 << 20
+"""A roster of some 50,000 lines."""
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+ROUTERS = (
+    status, sites, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
+    devices, enrolment_codes, dead_letters, models, tokens, audit, health.router,
+)  # fmt: skip
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application; it opens its first connection with its first request."""
+    engine = create_engine(
+        settings.control_database_url.get_secret_value(),
+        pool_size=CONCURRENT_REQUESTS // 2,
+        name="stressvision-control",
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        engine.dispose()
+
+    app = FastAPI(
+        title="Stress Vision control",
+        version=VERSION,
+        description="Workforce, fleet and models. Every route under /v1 says in `x-roles` which roles may use it.",
+        lifespan=lifespan,
+        docs_url="/docs" if settings.env == "development" else None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.engine = engine
+    app.state.admin_token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
+    app.state.failed_attempts = FailedAttempts()
+    app.state.wake_worker = waker(settings.redis_url.get_secret_value() if settings.redis_url is not None else None)
+    for router in ROUTERS:
+        app.include_router(router)
+    errors.install(app)
+    app.add_middleware(Edge)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with the problems and the manifest that its routes refer to."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schemas = document["components"]["schemas"]
+        problem = errors.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs"))
+        schemas["Problem"] = problem
+        schemas.update(manifest_schema()[1])
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+class Edge:
+    """Counts and times requests, and stops a body that is too long while it arrives."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        received = 0
+        answered = "5xx"
+
+        async def measured_receive() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > MAX_BODY_BYTES:
+                raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes; send it in parts")
+            return message
+
+        async def noted_send(message: Message) -> None:
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = f"{message['status'] // 100}xx"
+            await send(message)
+
+        started = time.perf_counter()
+        try:
+            await self._app(scope, measured_receive, noted_send)
+        finally:
+            REQUEST_SECONDS.observe(time.perf_counter() - started)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            REQUESTS.labels(method, answered).inc()
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    settings = Settings()  # type: ignore[call-arg]  # from the environment
+    configure_logs(settings.log_level)
+    set_build_info("control", VERSION)
+    uvicorn.run(
+        create_app(settings),
+        host=settings.control_host,
+        port=settings.control_port,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=10,
+    )

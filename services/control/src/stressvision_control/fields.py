@@ -1,0 +1,54 @@
+"""The kinds of value that bodies and queries are made of."""
+
+import unicodedata
+from datetime import UTC, date, datetime, time
+from typing import Annotated
+
+from fastapi import Path
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+MAX_ID = 2**31 - 1
+EARLIEST, LATEST = 2000, 2100
+
+
+class Body(BaseModel):
+    """What a caller sends. A field nobody knows is a mistake, not a wish for later."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class View(BaseModel):
+    """What a caller is shown."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+def _printable(text: str) -> str:
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
+        raise ValueError("control characters are not allowed")
+    return unicodedata.normalize("NFC", text)
+
+
+def _plausible(day: date) -> date:
+    if not EARLIEST <= day.year < LATEST:
+        raise ValueError(f"the year must lie from {EARLIEST} to {LATEST - 1}")
+    return day
+
+
+def _in_utc(at: datetime) -> datetime:
+    _plausible(at)
+    return at.astimezone(UTC)
+
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)
+]
+Badge = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_printable)
+]
+Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
+Day = Annotated[date, AfterValidator(_plausible)]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+LocalTime = Annotated[time, Field(description="HH:MM, in the site's time zone", examples=["06:00"])]
+Weekday = Annotated[int, Field(ge=1, le=7)]

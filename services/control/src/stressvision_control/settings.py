@@ -1,0 +1,70 @@
+"""What the operator may set, read from the environment once, in `main`."""
+
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+
+KNOWN_SECRETS = frozenset(
+    {
+        "admin",
+        "change-me",
+        "changeme",
+        "default",
+        "dev",
+        "development",
+        "password",
+        "postgres",
+        "secret",
+        "test",
+        "token",
+    }
+)
+SHORTEST_SECRET = 16
+"""Characters; `make up` writes 43."""
+
+
+class Settings(BaseSettings):
+    """A secret that is known, or short enough to guess, is refused unless `STRESSVISION_ENV` is development."""
+
+    model_config = SettingsConfigDict(env_prefix="STRESSVISION_", env_ignore_empty=True, frozen=True)
+
+    env: Literal["development", "production"] = Field(
+        default="production", description="development allows weak secrets"
+    )
+    control_database_url: SecretStr = Field(description="postgresql://stressvision_control:…@host:port/database")
+    admin_token: SecretStr | None = Field(
+        default=None, description="Bearer token of the first administrator; leave out once there are others"
+    )
+    redis_url: SecretStr | None = Field(
+        default=None, description="Where to wake the worker; without it the sweep finds changes within 15 s"
+    )
+    control_host: str = Field(default="127.0.0.1", description="Address to listen on")
+    control_port: int = Field(default=8001, ge=0, le=65535, description="Port to listen on")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged")
+
+    @model_validator(mode="after")
+    def _refuse_known_secrets(self) -> Self:
+        if self.env == "development":
+            return self
+        secrets = {"STRESSVISION_CONTROL_DATABASE_URL (its password)": self._database_password()}
+        if self.admin_token is not None:
+            secrets["STRESSVISION_ADMIN_TOKEN"] = self.admin_token.get_secret_value()
+        for name, secret in secrets.items():
+            if is_weak(secret):
+                raise ValueError(
+                    f"{name} is a known or short secret; set one of at least {SHORTEST_SECRET} random characters, "
+                    "or STRESSVISION_ENV=development on a machine of your own"
+                )
+        return self
+
+    def _database_password(self) -> str:
+        return str(make_url(self.control_database_url.get_secret_value()).password or "")
+
+
+def is_weak(secret: str) -> bool:
+    """One repeated word or letter is as weak as the word."""
+    plain = secret.strip().lower()
+    stem = plain.removeprefix("stressvision").strip("-_0123456789")
+    return len(plain) < SHORTEST_SECRET or plain in KNOWN_SECRETS or stem in KNOWN_SECRETS or len(set(plain)) < 5

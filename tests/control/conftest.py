@@ -1,0 +1,5 @@
+"""What every test of the control API is given."""
+
+from support.control import control
+
+__all__ = ["control"]

@@ -1,0 +1,86 @@
+"""The control API on a real socket over a real database, and tokens of every role."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from stressvision_control.app import create_app
+from stressvision_control.settings import Settings
+from stressvision_store import tokens
+from stressvision_store.session import transaction
+from support.database import Database
+from support.servers import free_port, wait_until
+
+ADMIN_TOKEN = "an-admin-token-of-tests-and-of-nothing-else"
+
+
+@dataclass
+class Control:
+    """The service. `as_role(role)` gives a client with a token of that one role; None goes without a token."""
+
+    url: str
+    database: Database
+    _clients: dict[str | None, httpx.Client] = field(default_factory=dict)
+
+    def token(self, *roles: str, valid_for: timedelta | None = None) -> str:
+        with transaction(self.database.engine("control")) as session:
+            return tokens.create_token(session, name=f"test {roles}", roles=roles, valid_for=valid_for)[1]
+
+    def client(self, token: str | None) -> httpx.Client:
+        headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
+
+    def as_role(self, role: str | None) -> httpx.Client:
+        if role not in self._clients:
+            self._clients[role] = self.client(self.token(role) if role is not None else None)
+        return self._clients[role]
+
+    @property
+    def admin(self) -> httpx.Client:
+        return self.as_role("admin")
+
+    def make(self, path: str, **body: Any) -> dict[str, Any]:
+        """POST as admin; the answer must be 201."""
+        answer = self.admin.post(path, json=body)
+        assert answer.status_code == 201, answer.text
+        made: dict[str, Any] = answer.json()
+        return made
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+
+
+def start_control(settings: Settings) -> tuple[uvicorn.Server, threading.Thread]:
+    config = uvicorn.Config(
+        create_app(settings), host="127.0.0.1", port=settings.control_port, log_config=None, access_log=False
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    wait_until(lambda: server.started or not thread.is_alive(), "the control API")
+    assert server.started
+    return server, thread
+
+
+@pytest.fixture
+def control(database: Database) -> Iterator[Control]:
+    port = free_port()
+    settings = Settings(
+        env="production",
+        control_database_url=database.url("control"),
+        admin_token=ADMIN_TOKEN,
+        control_port=port,
+    )
+    server, thread = start_control(settings)
+    service = Control(f"http://127.0.0.1:{port}", database)
+    yield service
+    service.close()
+    server.should_exit = True
+    thread.join()
