@@ -1,0 +1,138 @@
+"""One running agent: build its objects, start the thread that sees and the thread that sends, stop both cleanly."""
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Protocol
+
+from stressvision_agent.client import DeviceClient, open_http
+from stressvision_agent.clock import Clock, SystemClock
+from stressvision_agent.directives import Directives
+from stressvision_agent.drafts import AnyDraft
+from stressvision_agent.health import notify, watchdog_interval_s
+from stressvision_agent.heartbeat import AGENT_VERSION, Heartbeater
+from stressvision_agent.identity import load_identity
+from stressvision_agent.metrics import LOOP_FAILURES
+from stressvision_agent.sender import Sender
+from stressvision_agent.settings import Settings
+from stressvision_agent.sight import Sight
+from stressvision_agent.spool import Spool
+from stressvision_agent.timeline import Timeline
+from stressvision_agent.uploader import Uploader
+from stressvision_telemetry.metrics import expose, set_build_info
+
+log = logging.getLogger(__name__)
+
+FIRST_ANSWER_S = 10.0
+"""How long seeing waits at the first start for the server to say what may be seen."""
+
+STUCK_S = 120.0
+"""A thread that has not moved for so long is stuck: systemd is left to restart the agent."""
+
+STOP_SEEING_S = 10.0
+DRAIN_AT_STOP_S = 3.0
+DRAIN_AT_END_S = 60.0
+"""A recording that has come to its end is sent whole before the agent leaves; a stop does not wait so long."""
+
+
+class Seeing(Protocol):
+    """The seeing side. `run` returns when `stop` is set or the source has ended, with everything recorded."""
+
+    def run(self, stop: threading.Event) -> None: ...
+    def moved_s(self) -> float: ...
+    def sight(self) -> Sight: ...
+
+
+BuildSeeing = Callable[[Clock, Directives, Callable[[AnyDraft], None]], Seeing]
+"""From the clock, what may be seen, and where drafts go."""
+
+
+class Agent:
+    """`run` once. `stop` may be set from a signal handler; `failure` is what ended seeing before its time."""
+
+    def __init__(self, settings: Settings, build_seeing: BuildSeeing, clock: Clock | None = None) -> None:
+        """Raise `IdentityError`, `SpoolBusyError`, or what `build_seeing` raises."""
+        clock = clock or SystemClock()
+        identity = load_identity(settings.key_file, settings.enrolled_file)
+        self.stop = threading.Event()
+        self.failure: Exception | None = None
+        self._ended = threading.Event()
+        self._clock = clock
+        self._resources = ExitStack()
+        with ExitStack() as resources:
+            self.spool = Spool(settings.spool_dir, settings.spool, clock)
+            resources.callback(self.spool.close)
+            http = resources.enter_context(open_http(settings.server))
+            timeline = Timeline(clock, self.spool)
+            client = DeviceClient(http, identity, timeline, clock, compression=settings.upload.compression)
+            self._directives = Directives(settings.directives_file, settings.off_switch)
+            uploader = Uploader(self.spool, client, timeline, clock, settings.upload)
+            self._seeing = build_seeing(clock, self._directives, self.record)
+            heartbeater = Heartbeater(
+                self.spool, client, timeline, clock, self._directives, settings, self._seeing.sight
+            )
+            self._sender = Sender(self.spool, uploader, heartbeater, timeline, clock)
+            if settings.metrics.port:
+                resources.callback(expose(settings.metrics.port))
+            self._resources = resources.pop_all()
+        set_build_info("agent", AGENT_VERSION)
+
+    def record(self, draft: AnyDraft) -> None:
+        """Spool what the site's profile lets exist of `draft`; an error here never stops seeing."""
+        try:
+            admitted = self._directives.admit(draft)
+            if admitted is not None:
+                self.spool.append(admitted)
+        except Exception:  # the edge between the threads
+            LOOP_FAILURES.labels(loop="record").inc()
+            log.exception("event not spooled")
+
+    def run(self) -> int:
+        """See and send until `stop` or the end of the source; return how many events are left in the spool."""
+        sender = threading.Thread(target=self._sender.run, args=(self._ended,), name="send")
+        seer = threading.Thread(target=self._see, name="see")
+        with self._resources:
+            sender.start()
+            self._await_first_answer()
+            seer.start()
+            notify("READY=1")
+            self._watch(seer)
+            notify("STOPPING=1")
+            asked = self.stop.is_set()
+            self.stop.set()
+            seer.join(STOP_SEEING_S)
+            self._ended.set()
+            self.spool.appended.set()
+            sender.join()
+            return self._sender.drain(DRAIN_AT_STOP_S if asked else DRAIN_AT_END_S)
+
+    def handle_signals(self) -> None:
+        """SIGTERM and SIGINT stop cleanly. Call from the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
+
+    def _see(self) -> None:
+        try:
+            self._seeing.run(self.stop)
+        except Exception as error:  # the edge of the thread
+            LOOP_FAILURES.labels(loop="see").inc()
+            log.exception("seeing failed")
+            self.failure = error
+
+    def _await_first_answer(self) -> None:
+        """A fresh device may see nothing before the server said what its site allows; a moment's wait saves a gap."""
+        until_s = self._clock.monotonic() + FIRST_ANSWER_S
+        while not self._directives.known and self._clock.monotonic() < until_s and not self.stop.wait(0.05):
+            pass
+
+    def _watch(self, seer: threading.Thread) -> None:
+        """Until it is time to stop, tell systemd that both threads move."""
+        interval_s = watchdog_interval_s() or 1.0
+        while seer.is_alive() and not self.stop.wait(min(interval_s, 1.0)):
+            now_s = self._clock.monotonic()
+            if now_s - self._sender.moved_s < STUCK_S and now_s - self._seeing.moved_s() < STUCK_S:
+                notify("WATCHDOG=1")
+            else:
+                log.error("a thread is stuck", extra={"sent_s": self._sender.moved_s, "seen_s": self._seeing.moved_s()})

@@ -1,0 +1,153 @@
+"""`stressvision-agent`: join, run, look. Every fault is one line that says what to do; `--json` is for programs."""
+
+import dataclasses
+import json
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stressvision_agent.client import EnrolmentError
+from stressvision_agent.enrolment import join
+from stressvision_agent.identity import IdentityError
+from stressvision_agent.settings import ServerSettings, Settings, SettingsError, check_url, load_settings
+from stressvision_agent.spool import DATABASE, Spool
+from stressvision_agent.spool_file import SpoolBusyError
+from stressvision_agent.spool_status import read_status
+from stressvision_telemetry.logs import configure_logs
+
+app = typer.Typer(
+    help="Watches one workstation: sees apparent expressions, keeps no picture, sends events.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+CONFIG_VARIABLE = "STRESSVISION_AGENT_CONFIG"
+DEFAULT_CONFIG = Path("/etc/stressvision/agent.toml")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar=CONFIG_VARIABLE, help=f"Settings; {DEFAULT_CONFIG} if not given."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """Faults that a person can mend end the program with one line, not a traceback."""
+    try:
+        yield
+    except (SettingsError, IdentityError, EnrolmentError, SpoolBusyError, ValueError) as error:
+        _fail(str(error))
+    except (OSError, sqlite3.Error) as error:
+        _fail(f"{type(error).__name__}: {error}")
+
+
+def _fail(message: str) -> None:
+    print(f"stressvision-agent: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def _show(facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(facts, default=str))
+        return
+    table = Table(show_header=False, box=None)
+    for name, value in facts.items():
+        table.add_row(name, "-" if value is None else str(value))
+    Console().print(table)
+
+
+@app.command()
+def enroll(
+    code: Annotated[str, typer.Option("--code", help="The code an operator made for this device.")],
+    server: Annotated[
+        str | None, typer.Option("--server", help="Address of the device API; else the settings'.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a key, join with a code, remember the device's number."""
+    with _said_plainly():
+        settings = _settings_for_joining(config, server)
+        enrolled = join(settings, code)
+        facts = {
+            "device_id": enrolled.device_id,
+            "server": enrolled.server,
+            "key_file": settings.key_file,
+            "state_dir": settings.device.state_dir,
+        }
+        _show(facts, as_json=as_json)
+
+
+def _settings_for_joining(config: Path | None, server: str | None) -> Settings:
+    """Those of the file, else the defaults; `server` outranks the file's."""
+    path = config or (DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else None)
+    if path is not None:
+        settings = load_settings(path)
+        if server is None:
+            return settings
+        check_url(server, allow_plain_http=settings.server.allow_plain_http, where="--server")
+        return dataclasses.replace(settings, server=dataclasses.replace(settings.server, url=server))
+    if server is None:
+        raise SettingsError("give --server, or --config with server.url in it")
+    check_url(server, allow_plain_http=False, where="--server")
+    return Settings(server=ServerSettings(url=server))
+
+
+@app.command()
+def spool(
+    config: ConfigOption = None,
+    release: Annotated[bool, typer.Option("--release", help="Queue what was set aside again (agent stopped).")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what waits to be sent."""
+    with _said_plainly():
+        settings = load_settings(config or DEFAULT_CONFIG)
+        path = settings.spool_dir / DATABASE
+        if not path.exists():
+            raise SettingsError(f"there is no spool at {path} yet: nothing was ever recorded")
+        if release:
+            from stressvision_agent.clock import SystemClock
+
+            opened = Spool(settings.spool_dir, settings.spool, SystemClock())
+            opened.release()
+            opened.close()
+        _show(msgspec.to_builtins(read_status(path, datetime.now(UTC))), as_json=as_json)
+
+
+@app.command()
+def run(
+    config: ConfigOption = None,
+    source: Annotated[str | None, typer.Option(help="picamera2, v4l2:N, file:PATH or dir:PATH.")] = None,
+    max_frames: Annotated[int | None, typer.Option(min=1, help="Stop after so many frames.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """See and send until stopped, or until a recording ends."""
+    with _said_plainly():
+        settings = load_settings(config or DEFAULT_CONFIG)
+        if source is not None:
+            settings = dataclasses.replace(settings, camera=dataclasses.replace(settings.camera, source=source))
+        configure_logs(settings.device.log_level)
+        from stressvision_agent.app import Agent
+        from stressvision_agent.seeing import Seeing
+
+        agent = Agent(settings, partial(Seeing, settings, max_frames=max_frames))
+        agent.handle_signals()
+        left = agent.run()
+        if agent.failure is not None:
+            _fail(f"seeing ended: {agent.failure}")
+        _show({"waiting": left}, as_json=as_json)
+
+
+if __name__ == "__main__":
+    app()

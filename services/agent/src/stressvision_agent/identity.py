@@ -1,0 +1,120 @@
+"""Who this device is: an Ed25519 key that never leaves it, and the number the server gave it."""
+
+import base64
+import os
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import jwt
+import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from stressvision_agent.files import write_whole
+from stressvision_contracts.fleet import ASSERTION_AUDIENCE
+
+ASSERTION_LIFETIME = timedelta(seconds=60)
+CREDENTIAL_NAME = "device.key"
+
+
+class IdentityError(RuntimeError):
+    """The device cannot prove who it is; the message says which file and what to do."""
+
+
+class Enrolled(msgspec.Struct, frozen=True, kw_only=True):
+    """What enrolment left behind: the device's number and the server that gave it."""
+
+    device_id: int
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    key: Ed25519PrivateKey
+    enrolled: Enrolled
+
+    def assertion(self, now: datetime) -> str:
+        """An RFC 7523 client assertion signed by the device, good for a minute from `now`."""
+        name = str(self.enrolled.device_id)
+        claims = {
+            "iss": name,
+            "sub": name,
+            "aud": ASSERTION_AUDIENCE,
+            "iat": int(now.timestamp()),
+            "exp": int((now + ASSERTION_LIFETIME).timestamp()),
+            "jti": uuid.uuid4().hex,
+        }
+        return jwt.encode(claims, self.key, algorithm="EdDSA")
+
+
+def public_key_text(key: Ed25519PrivateKey) -> str:
+    """The raw 32 bytes of the public key, base64url without padding."""
+    raw = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def load_or_make_key(path: Path) -> Ed25519PrivateKey:
+    """Read the private key at `path`, or make one there that only its owner may read."""
+    if path.exists():
+        return load_key(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    key = Ed25519PrivateKey.generate()
+    write_whole(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+    return key
+
+
+def load_key(path: Path) -> Ed25519PrivateKey:
+    """Read the private key at `path`; raise `IdentityError` when it is absent, open to others, or no Ed25519 key."""
+    try:
+        mode, data = path.stat().st_mode & 0o777, path.read_bytes()
+    except OSError as error:
+        raise IdentityError(f"device key {path} cannot be read ({error.strerror}): run `enroll`") from error
+    if mode & 0o077:
+        raise IdentityError(f"device key {path} has mode {mode:o}, others could read it: chmod 600 {path}")
+    try:
+        key = load_pem_private_key(data, None)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise IdentityError(f"device key {path} is no private key: remove it and enrol again") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise IdentityError(f"device key {path} is no Ed25519 key: remove it and enrol again")
+    return key
+
+
+def key_path(configured: Path) -> Path:
+    """systemd's copy of the key where the unit has LoadCredential, else the file that the settings name."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    copy = Path(credentials, CREDENTIAL_NAME) if credentials else configured
+    return copy if copy.exists() else configured
+
+
+def load_enrolled(path: Path) -> Enrolled | None:
+    """What enrolment left at `path`, None when the device never enrolled."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Enrolled)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise IdentityError(f"{path} cannot be read ({error}): enrol again") from error
+
+
+def save_enrolled(path: Path, enrolled: Enrolled) -> None:
+    write_whole(path, msgspec.json.encode(enrolled))
+
+
+def load_identity(key_file: Path, enrolled_file: Path) -> Identity:
+    """Raise `IdentityError` when the device has not enrolled."""
+    enrolled = load_enrolled(enrolled_file)
+    if enrolled is None:
+        raise IdentityError(
+            f"this device is not enrolled ({enrolled_file} is missing): run `stressvision-agent enroll`"
+        )
+    return Identity(load_key(key_path(key_file)), enrolled)

@@ -1,0 +1,25 @@
+"""Everything the sending side of the agent counts. No label names a device or a person."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SPOOL_EVENTS = Gauge("stressvision_agent_spool_events", "Events that wait in the spool")
+SPOOL_BYTES = Gauge("stressvision_agent_spool_bytes", "Room that the waiting events take")
+SPOOL_OLDEST_AGE = Gauge("stressvision_agent_spool_oldest_age_seconds", "Age of the oldest event that waits")
+APPENDED = Counter("stressvision_agent_events_appended_total", "Events written to the spool", ["kind"])
+EVICTED = Counter("stressvision_agent_events_evicted_total", "Events given up because the spool was full", ["kind"])
+DROPPED = Counter("stressvision_agent_events_dropped_total", "Events given up in memory, the disk taking none")
+SET_ASIDE = Counter("stressvision_agent_events_set_aside_total", "Events that the server refused by themselves")
+WRITE_FAILURES = Counter("stressvision_agent_spool_write_failures_total", "Writes that the disk refused")
+CORRUPT = Counter("stressvision_agent_spool_corrupt_total", "Spool files set aside as corrupt or lost")
+UPLOADS = Counter("stressvision_agent_uploads_total", "Batches sent, by what came of them", ["outcome"])
+SETTLED = Counter("stressvision_agent_events_settled_total", "Events the server answered for", ["verdict"])
+REJECTED = Counter("stressvision_agent_events_rejected_total", "Events the server will never store", ["reason"])
+RETRIES = Counter("stressvision_agent_upload_retries_total", "Waits before sending again")
+UPLOAD_SECONDS = Histogram("stressvision_agent_upload_seconds", "From sending a batch to its receipt")
+HEARTBEATS = Counter("stressvision_agent_heartbeats_total", "Heartbeats sent, by what came of them", ["outcome"])
+CLOCK_OFFSET = Gauge("stressvision_agent_clock_offset_seconds", "Wall clock minus the server's time")
+CLOCK_STEPS = Counter("stressvision_agent_clock_steps_total", "Times the wall clock jumped")
+LOOP_FAILURES = Counter("stressvision_agent_loop_failures_total", "Unexpected errors at the edge of a loop", ["loop"])
+PAUSED = Gauge("stressvision_agent_paused", "1 while nothing may be seen")
+WITHHELD = Counter("stressvision_agent_events_withheld_total", "Drafts that the site's profile does not let exist")
+DIRECTIVE_FAILURES = Counter("stressvision_agent_directive_failures_total", "Server's wishes not kept or not read")

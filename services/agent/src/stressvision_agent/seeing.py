@@ -1,0 +1,73 @@
+"""The seeing side as the settings want it: source, detector, model and pipeline, put together."""
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from stressvision_agent.camera import check_source, open_source
+from stressvision_agent.clock import Clock
+from stressvision_agent.directives import Directives
+from stressvision_agent.drafts import AnyDraft
+from stressvision_agent.feed import FeedSettings
+from stressvision_agent.pipeline import Pipeline, PipelineSettings
+from stressvision_agent.settings import Settings
+from stressvision_agent.sight import Sight
+from stressvision_vision.classifier import Classifier
+from stressvision_vision.faces import open_detector
+
+
+class Seeing:
+    """`run` belongs to one thread; the rest may be asked from any."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        directives: Directives,
+        record: Callable[[AnyDraft], None],
+        *,
+        max_frames: int | None = None,
+    ) -> None:
+        """Raise `SourceError`, `DetectorError` or `ModelError` when the settings can never work."""
+        camera, vision = settings.camera, settings.vision
+        check_source(camera.source)
+        self._clock, self._directives, self._max_frames = clock, directives, max_frames
+        self._moved_s = clock.monotonic()
+        self._pipeline = Pipeline(
+            partial(
+                open_source,
+                camera.source,
+                width=camera.width,
+                height=camera.height,
+                fps=camera.frames_per_second,
+                loop=camera.repeat,
+                clock=clock,
+            ),
+            open_detector(vision.detector),
+            Classifier(vision.model, num_threads=vision.threads),
+            clock,
+            record,
+            PipelineSettings(
+                window_s=settings.episodes.window_s,
+                detect_every=vision.detect_every,
+                min_coverage=settings.episodes.min_coverage,
+                feed=FeedSettings(stall_s=camera.stall_s),
+            ),
+            profile=lambda: directives.wishes.site_profile,
+            paused=self._paused,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        self._pipeline.run(stop=stop, max_frames=self._max_frames)
+
+    def moved_s(self) -> float:
+        """When the pipeline last looked around, in monotonic seconds."""
+        return self._moved_s
+
+    def sight(self) -> Sight:
+        return self._pipeline.sight()
+
+    def _paused(self) -> bool:
+        """Asked before every frame, and so the sign that the loop lives."""
+        self._moved_s = self._clock.monotonic()
+        return self._directives.is_paused()

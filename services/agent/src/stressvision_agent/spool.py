@@ -1,0 +1,314 @@
+"""The queue on disk between seeing and sending: what is in it survives power loss, and nothing leaves it uncounted.
+
+produced = settled + waiting + set aside + lost, at every moment; `lost` stands in gap events that travel like others.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from copy import copy
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from stressvision_agent import metrics
+from stressvision_agent import spool_rows as rows
+from stressvision_agent.clock import Clock
+from stressvision_agent.drafts import AnyDraft, GapDraft
+from stressvision_agent.identifiers import uuid7
+from stressvision_agent.settings import SpoolSettings
+from stressvision_agent.spool_file import (
+    Books,
+    BooksFile,
+    is_corrupt,
+    move_aside,
+    open_database,
+    refuses_writes,
+    take_lock,
+)
+from stressvision_agent.spool_held import Held
+from stressvision_agent.spool_rows import Ledger, Spooled
+from stressvision_agent.spool_status import SpoolStatus, oldest_age_s, status_of
+from stressvision_agent.stamp import event_of
+from stressvision_agent.timeline import Anchor
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Lane = Literal["live", "backlog"]
+
+RESERVE = 256
+"""Numbers set apart at a time in the books: one write of the second file in so many events."""
+
+SET_ASIDE_KEPT = 1_000
+
+LEAST_BYTES = 64 << 10
+"""Room the spool may use even when the disk is short: a hundred events, so that live ones still pass."""
+
+VACUUM_PAGES = 256
+"""Free pages (4 KiB) above which room is given back to the disk, and how many at a time."""
+
+NO_MODEL = "none"
+"""The model version of a gap that no model could see."""
+
+DATABASE, BOOKS, LOCK = "spool.db", "spool.seq", "spool.lock"
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Waiting events of one boot; `anchor` is what was learnt of its clock, `current` whether it is this boot."""
+
+    boot_id: str
+    current: bool
+    anchor: Anchor | None
+    events: list[Spooled]
+
+
+class Spool:
+    """Thread-safe. One process at a time may have it open: a second one gets `SpoolBusyError`.
+
+    `appended` is set whenever an event has come in.
+    """
+
+    def __init__(self, folder: Path, settings: SpoolSettings, clock: Clock) -> None:
+        self._settings, self._clock, self._boot_id = settings, clock, clock.boot_id()
+        self.appended = threading.Event()
+        self._lock = threading.RLock()
+        self._held = Held()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / DATABASE
+        self._guard = take_lock(folder / LOCK)
+        self._books_file = BooksFile(folder / BOOKS)
+        self._db, self._ledger, self._anchor = self._open()
+
+    def append(self, draft: AnyDraft) -> int | None:
+        """Give `draft` its identity and make it durable; return its `seq`, None when the disk takes nothing now.
+
+        Such a draft waits in memory and is written with the next one that the disk takes.
+        """
+        seqs = self.append_all([draft])
+        return seqs[-1] if seqs else None
+
+    def append_all(self, drafts: Iterable[AnyDraft]) -> list[int]:
+        """`append` for several drafts in one transaction; return the numbers of all that were written."""
+        with self._lock:
+            drafts = list(drafts)
+            due = self._held.all() + drafts
+            if not due:
+                return []
+            none: list[int] = []
+            seqs = self._change(lambda db, ledger: [self._write(db, ledger, draft) for draft in due], none)
+            if not seqs:
+                for draft in drafts:
+                    self._held.add(draft)
+                return []
+            self._held.clear()
+            for draft in due:
+                metrics.APPENDED.labels(kind=type(draft).__name__.removesuffix("Draft").lower()).inc()
+            self.appended.set()
+            return seqs
+
+    def flush(self) -> list[int]:
+        """Try to write what waits in memory; return the numbers given."""
+        return self.append_all(())
+
+    def peek(self, limit: int, max_bytes: int, lane: Lane = "backlog") -> Batch | None:
+        """The next events to send, all of one boot; None when there are none. They stay until `ack`.
+
+        `live` looks at the last minutes of this boot alone; `backlog` at the oldest boot. Episodes go first.
+        """
+
+        def look(db: sqlite3.Connection, ledger: Ledger) -> Batch | None:
+            live = lane == "live"
+            boot = ledger.boot if live else rows.oldest_boot(db)
+            if boot is None:
+                return None
+            since_s = self._clock.monotonic() - self._settings.live_s if live else -1.0
+            events = rows.pick(db, boot, since_s, limit=limit, max_bytes=max_bytes)
+            if not events:
+                return None
+            rows.close_gaps(db, [event.seq for event in events])
+            boot_id, anchor = rows.anchor_of(db, boot)
+            return Batch(boot_id, boot == ledger.boot, anchor, events)
+
+        return self._change(look, None)
+
+    def ack(self, seqs: Sequence[int]) -> bool:
+        """Forget events that the server has answered for. False when the disk would not take it: they come again."""
+
+        def forget(db: sqlite3.Connection, ledger: Ledger) -> bool:
+            rows.remove(db, ledger, seqs)
+            return True
+
+        done = self._change(forget, False)
+        if done:
+            self._give_back_room()
+        return done
+
+    def set_aside(self, seq: int, reason: str) -> bool:
+        """Keep an event that the server refuses by itself out of the way, until `release`."""
+        done = self._change(lambda db, ledger: rows.put_aside(db, ledger, seq, reason, SET_ASIDE_KEPT), False)
+        if done:
+            metrics.SET_ASIDE.inc()
+        return done
+
+    def release(self) -> int:
+        """Queue what was set aside once more; return how many events that is."""
+        return self._change(rows.release_aside, 0)
+
+    def anchor(self) -> Anchor | None:
+        """What was learnt of the running boot's clock."""
+        return self._anchor
+
+    def keep_anchor(self, anchor: Anchor) -> None:
+        with self._lock:
+            self._anchor = anchor
+            self._change(lambda db, ledger: rows.keep_anchor(db, ledger.boot, anchor), None)
+
+    def status(self) -> SpoolStatus:
+        with self._lock:
+            now_s = self._clock.monotonic()
+            now = (self._anchor.started_at if self._anchor else self._wall_zero()) + timedelta(seconds=now_s)
+            age_s = oldest_age_s(self._db, now, boot=self._ledger.boot, monotonic_s=now_s)
+            return status_of(self._ledger, held=len(self._held), oldest_age_s=age_s)
+
+    def close(self) -> None:
+        with self._lock:
+            self.flush()
+            self._db.close()
+            self._books_file.close()
+            os.close(self._guard)
+
+    def _change(self, work: Callable[[sqlite3.Connection, Ledger], T], otherwise: T) -> T:
+        """Run `work` in one durable transaction. `otherwise`: the disk refused; it is counted and nothing changed.
+
+        A corrupt database is set aside and `work` runs on a new one.
+        """
+        with self._lock:
+            try:
+                return self._transact(work)
+            except sqlite3.DatabaseError as error:
+                if is_corrupt(error):
+                    log.exception("spool is corrupt")
+                    self._db.close()
+                    known = self._anchor
+                    self._db, self._ledger, self._anchor = self._open(distrust=True)
+                    if known:
+                        self.keep_anchor(known)
+                    return self._transact(work)
+                if not refuses_writes(error):
+                    raise
+                return self._refused(error, otherwise)
+            except OSError as error:
+                return self._refused(error, otherwise)
+
+    def _refused(self, error: Exception, otherwise: T) -> T:
+        metrics.WRITE_FAILURES.inc()
+        log.error("disk takes no writes", extra={"spool": str(self._path), "error": str(error)})
+        return otherwise
+
+    def _transact(self, work: Callable[[sqlite3.Connection, Ledger], T]) -> T:
+        db, ledger = self._db, copy(self._ledger)
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(db, ledger)
+            if ledger != self._ledger:
+                rows.save_numbers(db, ledger)
+            self._reserve(ledger)
+            db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):
+                db.execute("ROLLBACK")
+            raise
+        settled_more = ledger.settled != self._ledger.settled
+        self._ledger = ledger
+        if settled_more:
+            self._note_settled()
+        return result
+
+    def _reserve(self, ledger: Ledger) -> None:
+        """Before a number is used the books must say that it may have been: a lost database cannot repeat it."""
+        books = self._books_file.books
+        if books is None or ledger.next_seq > books.reserved:
+            self._books_file.write(Books(ledger.next_seq + RESERVE, ledger.settled))
+
+    def _note_settled(self) -> None:
+        books = self._books_file.books
+        assert books is not None
+        try:
+            self._books_file.write(replace(books, settled=self._ledger.settled))
+        except OSError as error:
+            self._refused(error, None)
+
+    def _write(self, db: sqlite3.Connection, ledger: Ledger, draft: AnyDraft) -> int:
+        if draft is self._held.dropped:
+            ledger.next_seq += self._held.dropped.lost  # events that were given up in memory before they had a number
+            ledger.evicted += self._held.dropped.lost
+        wall_zero = self._wall_zero()
+        id_zero = self._anchor.started_at if self._anchor else wall_zero
+        event_id = uuid7(id_zero + timedelta(seconds=draft.ended_s))
+        event = event_of(draft, event_id=event_id, seq=ledger.take_seq(), wall_zero=wall_zero)
+        rows.insert(db, ledger, event, ledger.boot)
+        self._make_room(db, ledger)
+        return event.seq
+
+    def _make_room(self, db: sqlite3.Connection, ledger: Ledger) -> None:
+        ceiling = self._settings.max_bytes
+        disk = os.statvfs(self._path.parent)
+        if disk.f_bavail * disk.f_frsize < self._settings.min_free_bytes:
+            ceiling = min(ceiling, max(self._ledger.size_bytes, LEAST_BYTES))
+        while ledger.size_bytes > ceiling and rows.evict(db, ledger):
+            pass
+
+    def _open(self, *, distrust: bool = False) -> tuple[sqlite3.Connection, Ledger, Anchor | None]:
+        """Open the database, or begin a new one where the old is corrupt or gone, above every number ever used."""
+        missing = distrust or not self._path.exists()
+        if distrust:
+            self._set_database_aside()
+        try:
+            db = open_database(self._path)
+        except sqlite3.DatabaseError as error:
+            if not is_corrupt(error):
+                raise
+            log.exception("spool is corrupt")
+            return self._open(distrust=True)
+        ledger = rows.load_ledger(db, self._boot_id)
+        books = self._books_file.books
+        if missing and books is not None and books.reserved:
+            self._begin_again(db, ledger, books)
+        return db, ledger, rows.anchor_of(db, ledger.boot)[1]
+
+    def _set_database_aside(self) -> None:
+        stamp = f"{self._clock.now():%Y%m%dT%H%M%S%f}"
+        log.error("spool set aside", extra={"file": str(move_aside(self._path, stamp))})
+
+    def _begin_again(self, db: sqlite3.Connection, ledger: Ledger, books: Books) -> None:
+        """What the old database still held is lost: at most everything used and not known to be settled."""
+        metrics.CORRUPT.inc()
+        ledger.next_seq, ledger.settled = books.reserved, books.settled
+        now_s = self._clock.monotonic()
+        lost = books.reserved - books.settled
+        if lost > 0:
+            gap = GapDraft(started_s=now_s, ended_s=now_s, model_version=NO_MODEL, reason="spool_full", lost=lost)
+            wall_zero = self._wall_zero()
+            event_id = uuid7(wall_zero + timedelta(seconds=now_s))
+            event = event_of(gap, event_id=event_id, seq=ledger.take_seq(), wall_zero=wall_zero)
+            ledger.evicted += lost
+            db.execute("BEGIN IMMEDIATE")
+            rows.insert(db, ledger, event, ledger.boot)
+            rows.save_numbers(db, ledger)
+            self._reserve(ledger)
+            db.execute("COMMIT")
+
+    def _wall_zero(self) -> datetime:
+        return self._clock.now() - timedelta(seconds=self._clock.monotonic())
+
+    def _give_back_room(self) -> None:
+        with self._lock, suppress(sqlite3.Error):
+            (free,) = self._db.execute("PRAGMA freelist_count").fetchone()
+            if free > VACUUM_PAGES:
+                # `execute` would stop after the first page
+                self._db.executescript(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")

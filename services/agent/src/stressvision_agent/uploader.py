@@ -1,0 +1,191 @@
+"""Sends what the spool holds, at least once, and says what each answer of the server means."""
+
+import logging
+import random
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import msgspec
+
+from stressvision_agent.client import Answer
+from stressvision_agent.clock import Clock
+from stressvision_agent.metrics import REJECTED, RETRIES, SETTLED, UPLOAD_SECONDS, UPLOADS
+from stressvision_agent.settings import UploadSettings
+from stressvision_agent.spool import Batch, Spool
+from stressvision_agent.timeline import Timeline
+from stressvision_contracts.events import BatchReceipt, RejectReason
+
+log = logging.getLogger(__name__)
+
+REFUSED = frozenset({400, 413, 422})
+"""The batch itself is wrong: sending it again as it is cannot help."""
+
+IDLE_S = 60.0
+"""Nothing waits: look again so late, or when something is spooled."""
+
+REFUSED_IN_A_ROW = 10
+"""So many events set aside without one taken in between: then it is more likely the way there that is broken."""
+
+REASONS = frozenset(RejectReason.__args__)  # type: ignore[attr-defined]
+
+Outcome = Literal["taken", "again", "stop"]
+
+
+class Events(Protocol):
+    """Where batches go."""
+
+    def post_events(self, body: bytes) -> Answer: ...
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Full jitter: a random wait below a bound that doubles with each failure, so that no fleet marches in step."""
+
+    first_s: float
+    last_s: float
+    failures: int = 0
+
+    def next_s(self, retry_after_s: float | None = None) -> float:
+        """The wait before the next try, never shorter than what the server asked for."""
+        bound_s = min(self.last_s, self.first_s * 2.0 ** min(self.failures, 32))
+        self.failures += 1
+        return (retry_after_s or 0.0) + random.uniform(0, bound_s)  # noqa: S311 - no secret
+
+
+class Uploader:
+    """Not thread-safe. `step` sends at most one live and one backlog batch and never sleeps."""
+
+    def __init__(
+        self, spool: Spool, events: Events, timeline: Timeline, clock: Clock, settings: UploadSettings
+    ) -> None:
+        self._spool, self._events, self._timeline, self._clock = spool, events, timeline, clock
+        self._settings = settings
+        self._backoff = Backoff(settings.backoff_first_s, settings.backoff_last_s)
+        self._not_before_s = 0.0
+        self._backlog_from_s = 0.0
+        self._refused_in_a_row = 0
+        self.revoked = False
+
+    def step(self) -> float:
+        """Send what is due; return the seconds after which to call again."""
+        now_s = self._clock.monotonic()
+        if now_s < self._not_before_s:
+            return self._not_before_s - now_s
+        live = self._spool.peek(self._settings.max_events, self._settings.max_bytes, "live")
+        if live and not self._deliver(live):
+            return self._wait_s()
+        now_s = self._clock.monotonic()
+        if now_s < self._backlog_from_s:
+            return self._backlog_from_s - now_s
+        backlog = self._spool.peek(self._settings.max_events, self._settings.max_bytes, "backlog")
+        if backlog is None:
+            return 0.0 if live else IDLE_S
+        if not self._deliver(backlog):
+            return self._wait_s()
+        self._backlog_from_s = self._clock.monotonic() + len(backlog.events) / self._settings.backlog_per_s
+        return 0.0
+
+    def _wait_s(self) -> float:
+        return max(self._not_before_s - self._clock.monotonic(), 0.0)
+
+    def _deliver(self, batch: Batch) -> bool:
+        """Send `batch`, halving what the server refuses as a whole; False when the rest must wait."""
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            answer = self._post(part)
+            if answer.status == 202:
+                if not self._settle(part, answer):
+                    return False
+            elif answer.status in REFUSED:
+                UPLOADS.labels(outcome="refused").inc()
+                if len(part.events) > 1:
+                    parts += reversed(halves(part))
+                elif not self._set_aside(part, answer):
+                    return False
+            else:
+                self._fail(answer)
+                return False
+        return True
+
+    def _post(self, batch: Batch) -> Answer:
+        body = self._encode(batch)
+        before_s = self._clock.monotonic()
+        answer = self._events.post_events(body)
+        UPLOAD_SECONDS.observe(self._clock.monotonic() - before_s)
+        return answer
+
+    def _encode(self, batch: Batch) -> bytes:
+        anchor = self._spool.anchor() if batch.current else batch.anchor
+        return msgspec.json.encode(
+            {
+                "sent_at": self._clock.now(),
+                "boot_id": batch.boot_id,
+                "sent_monotonic_s": round(self._clock.monotonic(), 6) if batch.current else None,
+                "boot_started_at": anchor.started_at if anchor else None,
+                "events": [msgspec.Raw(event.body) for event in batch.events],
+            }
+        )
+
+    def _settle(self, batch: Batch, answer: Answer) -> bool:
+        """Forget the events of a receipt that speaks for each of them; anything else is no receipt."""
+        try:
+            receipt = msgspec.json.decode(answer.body, type=BatchReceipt)
+        except msgspec.DecodeError:
+            return self._distrust("receipt cannot be read", answer)
+        if receipt.stored + receipt.duplicate + len(receipt.rejected) != len(batch.events):
+            return self._distrust("receipt does not add up", answer)
+        if not self._spool.ack([event.seq for event in batch.events]):
+            return self._distrust("spool takes no receipt", answer)
+        UPLOADS.labels(outcome="taken").inc()
+        SETTLED.labels(verdict="stored").inc(receipt.stored)
+        SETTLED.labels(verdict="duplicate").inc(receipt.duplicate)
+        SETTLED.labels(verdict="rejected").inc(len(receipt.rejected))
+        for rejection in receipt.rejected:
+            REJECTED.labels(reason=rejection.reason if rejection.reason in REASONS else "other").inc()
+            log.warning("event rejected", extra={"reason": rejection.reason, "detail": rejection.detail})
+        self._backoff.failures = self._refused_in_a_row = 0
+        self.revoked = False
+        return True
+
+    def _distrust(self, problem: str, answer: Answer) -> bool:
+        log.error(problem, extra={"answer": answer.text})
+        UPLOADS.labels(outcome="distrusted").inc()
+        self._hold_off(self._backoff.next_s())
+        return False
+
+    def _set_aside(self, batch: Batch, answer: Answer) -> bool:
+        event = batch.events[0]
+        log.error("event set aside", extra={"seq": event.seq, "status": answer.status, "answer": answer.text})
+        if not self._spool.set_aside(event.seq, f"{answer.status} {answer.text}"):
+            return self._distrust("spool cannot set aside", answer)
+        self._refused_in_a_row += 1
+        if self._refused_in_a_row % REFUSED_IN_A_ROW:
+            return True
+        self._hold_off(self._settings.backoff_last_s)
+        return False
+
+    def _fail(self, answer: Answer) -> None:
+        if answer.status == 403:
+            if not self.revoked:
+                log.error("the server refuses this device; spooling goes on", extra={"answer": answer.text})
+            self.revoked = True
+            UPLOADS.labels(outcome="revoked").inc()
+            self._hold_off(self._settings.revoked_retry_s)
+            return
+        outcome = {0: "unreachable", 401: "unauthorised", 429: "busy", 503: "busy"}.get(answer.status, "failed")
+        UPLOADS.labels(outcome=outcome).inc()
+        wait_s = self._backoff.next_s(answer.retry_after_s)
+        log.info("batch waits", extra={"status": answer.status, "wait_s": round(wait_s, 3)})
+        self._hold_off(wait_s)
+
+    def _hold_off(self, wait_s: float) -> None:
+        RETRIES.inc()
+        self._not_before_s = self._clock.monotonic() + wait_s
+
+
+def halves(batch: Batch) -> list[Batch]:
+    """Both halves of a batch of at least two."""
+    middle = len(batch.events) // 2
+    first, second = batch.events[:middle], batch.events[middle:]
+    return [replace(batch, events=part) for part in (first, second)]

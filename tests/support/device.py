@@ -1,0 +1,215 @@
+"""What tests of the sending side need: a clock to turn, drafts to spool, a small server that speaks the device API."""
+
+import gzip
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+from uuid import uuid4
+
+import zstandard
+
+from stressvision_agent.drafts import EpisodeDraft, GapDraft, WindowDraft
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@dataclass
+class TurnedClock:
+    """A device whose wall clock is wrong by `offset`, `uptime_s` after boot; the truth is `true_now()`."""
+
+    uptime_s: float = 1_000.0
+    boot: str = field(default_factory=lambda: str(uuid4()))
+    booted_at: datetime = NOON
+    offset: timedelta = timedelta(0)
+
+    def monotonic(self) -> float:
+        return self.uptime_s
+
+    def now(self) -> datetime:
+        return self.true_now() + self.offset
+
+    def boot_id(self) -> str:
+        return self.boot
+
+    def true_now(self) -> datetime:
+        return self.booted_at + timedelta(seconds=self.uptime_s)
+
+    def advance(self, seconds: float) -> None:
+        self.uptime_s += seconds
+
+    def reboot(self, *, off_s: float = 60.0, offset: timedelta | None = None) -> None:
+        """Down for `off_s`, then a new boot; with `offset` the wall clock comes back that wrong."""
+        self.booted_at = self.true_now() + timedelta(seconds=off_s)
+        self.uptime_s, self.boot = 5.0, str(uuid4())
+        self.offset = self.offset if offset is None else offset
+
+
+def window(ended_s: float, length_s: float = 60.0, **changes: Any) -> WindowDraft:
+    values: dict[str, Any] = {
+        "started_s": max(ended_s - length_s, 0.0),
+        "ended_s": ended_s,
+        "model_version": "none-1",
+        "frames": 600,
+        "faces": 500,
+        "coverage": 0.83,
+        "seconds": {"neutral": 40.0, "fatigue": 9.5},
+        "mean_probability": {"neutral": 0.7, "fatigue": 0.3},
+    }
+    return WindowDraft(**{**values, **changes})
+
+
+def episode(ended_s: float, **changes: Any) -> EpisodeDraft:
+    values: dict[str, Any] = {
+        "started_s": max(ended_s - 30.0, 0.0),
+        "ended_s": ended_s,
+        "model_version": "none-1",
+        "episode_id": uuid4(),
+        "phase": "open",
+        "condition": "fatigue",
+        "peak": 0.9,
+        "mean": 0.7,
+        "coverage": 0.8,
+    }
+    return EpisodeDraft(**{**values, **changes})
+
+
+def gap(ended_s: float, **changes: Any) -> GapDraft:
+    values: dict[str, Any] = {
+        "started_s": max(ended_s - 5.0, 0.0),
+        "ended_s": ended_s,
+        "model_version": "none",
+        "reason": "camera",
+    }
+    return GapDraft(**{**values, **changes})
+
+
+@dataclass
+class Reply:
+    """What the small server answers once: a status, a body, headers; or no answer at all after it has stored."""
+
+    status: int = 202
+    body: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    hang_up: bool = False
+    store: bool = False
+
+
+class SmallServer:
+    """Keeps events by id as the intake does. `script` is served first, a reply for each request to `/v1/events`."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, dict[str, Any]] = {}
+        self.batches: list[dict[str, Any]] = []
+        self.requests: list[str] = []
+        self.heartbeats: list[dict[str, Any]] = []
+        self.script: list[Reply] = []
+        self.refuse: Callable[[list[dict[str, Any]]], int | None] = lambda events: None
+        self.reject: Callable[[dict[str, Any]], str | None] = lambda event: None
+        self.wishes: dict[str, Any] = {"site_profile": "full", "paused": False}
+        self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.tokens = 0
+        self.token_replies: list[Reply] = []
+        self.url = ""
+
+    def take(self, batch: dict[str, Any]) -> dict[str, Any]:
+        self.batches.append(batch)
+        stored = duplicate = 0
+        rejected = []
+        for index, event in enumerate(batch["events"]):
+            reason = self.reject(event)
+            if reason:
+                rejected.append({"event_id": event["event_id"], "reason": reason, "index": index})
+            elif event["event_id"] in self.events:
+                assert self.events[event["event_id"]] == event, "same id, other content"
+                duplicate += 1
+            else:
+                self.events[event["event_id"]] = event
+                stored += 1
+        return {"stored": stored, "duplicate": duplicate, "rejected": rejected, "acked_seq": None}
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server_version = "small"
+    protocol_version = "HTTP/1.1"
+    small: SmallServer
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return f"{self.small.now():%a, %d %b %Y %H:%M:%S} GMT"
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.small.requests.append(self.path)
+        answer = {
+            "/v1/enroll": self._enroll,
+            "/v1/token": self._token,
+            "/v1/events": self._events,
+            "/v1/heartbeat": self._heartbeat,
+        }[self.path](body)
+        if answer.hang_up:
+            self.close_connection = True
+            return
+        data = json.dumps(answer.body or {}).encode()
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def _enroll(self, body: bytes) -> Reply:
+        self.small.enrolment = json.loads(body)
+        return Reply(201, {"device_id": 7})
+
+    def _token(self, body: bytes) -> Reply:
+        form = parse_qs(body.decode())
+        assert form["grant_type"] == ["client_credentials"]
+        self.small.assertion = form["client_assertion"][0]
+        if self.small.token_replies:
+            return self.small.token_replies.pop(0)
+        self.small.tokens += 1
+        return Reply(200, {"access_token": f"t{self.small.tokens}", "expires_in": 3600, "token_type": "Bearer"})
+
+    def _events(self, body: bytes) -> Reply:
+        encoding = self.headers.get("Content-Encoding")
+        if encoding == "zstd":
+            body = zstandard.ZstdDecompressor().decompress(body, max_output_size=1 << 21)
+        elif encoding == "gzip":
+            body = gzip.decompress(body)
+        batch = json.loads(body)
+        if self.small.script:
+            reply = self.small.script.pop(0)
+            if reply.store:
+                reply.body = self.small.take(batch)
+            return reply
+        status = self.small.refuse(batch["events"])
+        return Reply(status, {"detail": "refused"}) if status else Reply(202, self.small.take(batch))
+
+    def _heartbeat(self, body: bytes) -> Reply:
+        self.small.heartbeats.append(json.loads(body))
+        return Reply(200, {"server_time": self.small.now().isoformat(), **self.small.wishes})
+
+
+@contextmanager
+def small_server() -> Iterator[SmallServer]:
+    """A `SmallServer` on a free loopback port."""
+    small = SmallServer()
+    handler = type("Handler", (_Handler,), {"small": small})
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    small.url = f"http://127.0.0.1:{httpd.server_port}"
+    try:
+        yield small
+    finally:
+        httpd.shutdown()
+        httpd.server_close()
+        thread.join()
