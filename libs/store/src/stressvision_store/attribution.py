@@ -26,7 +26,7 @@ def occurrences(*, site: str, zone: str, at: str, dates: str = DATES_AROUND) -> 
 
 
 def breaks(*, occurrence: str, zone: str) -> str:
-    """Select start and end, as instants, of each break of one occurrence; one before the shift's start is a day later."""
+    """Select start and end, as instants, of each break of an occurrence; one before the shift starts is a day later."""
     day = f"({occurrence}.shift_date + CASE WHEN b.starts < {occurrence}.starts_local THEN 1 ELSE 0 END)"
     return f"""
         SELECT ({day} + b.starts) AT TIME ZONE {zone} AS starts_at,
