@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv/bin
 PACKAGES := libs/contracts libs/telemetry libs/vision libs/store services/agent services/ingest services/control services/worker training
-REQUIREMENTS := agent server trainer native dev
+REQUIREMENTS := agent build server trainer native dev
 UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
 COMPOSE := $(if $(filter native,$(STRESSVISION_STACK)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
 STACK := $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)

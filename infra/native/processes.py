@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 LISTEN = "0A"
@@ -32,13 +33,19 @@ def holder_of(port: int) -> str:
             if fields[3] == LISTEN and int(fields[1].rsplit(":", 1)[1], 16) == port:
                 inodes.add(f"socket:[{fields[9]}]")
     for pid in _pids():
-        try:
-            held = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
-        except OSError:
-            continue
-        if held & inodes:
+        if inodes & _open_files(pid):
             return f"process {pid} ({name_of(pid)})"
     return "another process"
+
+
+def _open_files(pid: int) -> set[str]:
+    """What the process has open, as far as this user may see; files come and go while one looks."""
+    found = set()
+    with suppress(OSError):
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found.add(str(path.readlink()))
+    return found
 
 
 def name_of(pid: int) -> str:
