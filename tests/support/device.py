@@ -4,17 +4,25 @@ import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import uuid4
 
 import zstandard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from stressvision_agent.client import DeviceClient, open_http
 from stressvision_agent.drafts import EpisodeDraft, GapDraft, WindowDraft
+from stressvision_agent.identity import Enrolled, Identity
+from stressvision_agent.settings import ServerSettings, SpoolSettings, UploadSettings
+from stressvision_agent.spool import Spool
+from stressvision_agent.timeline import Timeline
+from stressvision_agent.uploader import Uploader
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -213,3 +221,36 @@ def small_server() -> Iterator[SmallServer]:
         httpd.shutdown()
         httpd.server_close()
         thread.join()
+
+
+@dataclass
+class SendingSide:
+    """The sending side of one device, wired as the agent wires it, against `small`."""
+
+    clock: TurnedClock
+    spool: Spool
+    timeline: Timeline
+    client: DeviceClient
+    uploader: Uploader
+
+    def drain(self, steps: int = 200) -> None:
+        """Step until nothing waits; waits are skipped by turning the clock."""
+        for _ in range(steps):
+            if not self.spool.status().events:
+                return
+            self.clock.advance(self.uploader.step() + 0.001)
+        raise AssertionError(f"{self.spool.status().events} events still wait after {steps} steps")
+
+
+@contextmanager
+def sending_side(
+    folder: Path, url: str, clock: TurnedClock, *, identity: Identity | None = None, **upload: Any
+) -> Iterator[SendingSide]:
+    """`upload` changes settings of the uploader."""
+    identity = identity or Identity(Ed25519PrivateKey.generate(), Enrolled(device_id=7, server=url))
+    server = ServerSettings(url=url, connect_timeout_s=2.0, read_timeout_s=2.0)
+    settings = UploadSettings(**{"backlog_per_s": 1e6, **upload})
+    with closing(Spool(folder, SpoolSettings(min_free_bytes=0), clock)) as spool, open_http(server) as http:
+        timeline = Timeline(clock, spool, synchronised=lambda: False)
+        client = DeviceClient(http, identity, timeline, clock, compression=settings.compression)
+        yield SendingSide(clock, spool, timeline, client, Uploader(spool, client, timeline, clock, settings))

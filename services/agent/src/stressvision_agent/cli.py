@@ -28,6 +28,7 @@ from stressvision_telemetry.logs import configure_logs
 app = typer.Typer(
     help="Watches one workstation: sees apparent expressions, keeps no picture, sends events.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -104,6 +105,13 @@ def _settings_for_joining(config: Path | None, server: str | None) -> Settings:
     return Settings(server=ServerSettings(url=server))
 
 
+def _settings_of(config: Path | None) -> Settings:
+    """Those of the file; where none is given or installed, the defaults, for commands that need no server."""
+    if config is None and not DEFAULT_CONFIG.exists():
+        return Settings(server=ServerSettings(url="http://127.0.0.1:8000"))
+    return load_settings(config or DEFAULT_CONFIG)
+
+
 @app.command()
 def spool(
     config: ConfigOption = None,
@@ -147,6 +155,60 @@ def run(
         if agent.failure is not None:
             _fail(f"seeing ended: {agent.failure}")
         _show({"waiting": left}, as_json=as_json)
+
+
+@app.command()
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Print the settings that hold and a line for each check; end with 1 when there is a fault."""
+    with _said_plainly():
+        settings = load_settings(config or DEFAULT_CONFIG)
+        from stressvision_agent.doctor import effective, examine
+
+        if as_json:
+            findings = list(examine(settings))
+            facts = {"settings": effective(settings), "findings": msgspec.to_builtins(findings)}
+            print(json.dumps({"ok": all(finding.ok for finding in findings), **facts}))
+        else:
+            findings = []
+            for table, values in effective(settings).items():
+                _show({f"{table}.{key}": value for key, value in values.items()}, as_json=False)
+            for finding in examine(settings):
+                findings.append(finding)
+                print(f"{'ok' if finding.ok else 'FAULT':6}{finding.check}: {finding.detail}", flush=True)
+        if not all(finding.ok for finding in findings):
+            raise typer.Exit(1)
+
+
+@app.command()
+def classify(
+    images: Annotated[list[Path], typer.Argument(help="Pictures to look at.")],
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Folder or file of the model; else the settings'.")
+    ] = None,
+    crop: Annotated[bool, typer.Option("--crop", help="Take each whole picture as the face.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,  # noqa: ARG001 - a JSON object a line is what it always prints
+) -> None:
+    """Print what the model says of the faces in pictures, a JSON object a line. Nothing is kept or sent."""
+    with _said_plainly():
+        from stressvision_agent.camera import SourceError
+        from stressvision_agent.classify import classify_image
+        from stressvision_vision.classifier import Classifier
+        from stressvision_vision.faces import open_detector
+
+        vision = _settings_of(config).vision
+        classifier, detector = Classifier(model or vision.model), open_detector(vision.detector)
+        unread = 0
+        for image in images:
+            try:
+                answer = classify_image(image, classifier=classifier, detector=detector, crop_whole=crop)
+            except SourceError as error:
+                print(f"stressvision-agent: {error}", file=sys.stderr)
+                unread += 1
+            else:
+                print(json.dumps(answer), flush=True)
+        if unread:
+            raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,12 @@ def _state_folder() -> Path:
     return Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "stressvision-agent"
 
 
+def _model_folder() -> Path:
+    """Where a deployment puts the model; in a checkout the one that lies there."""
+    installed = Path("/opt/stressvision/model")
+    return installed if installed.exists() else Path("models/stressvision")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSettings:
     state_dir: Annotated[Path, "Where identity, spool and the server's wishes are kept"] = field(
@@ -63,7 +69,7 @@ class CameraSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VisionSettings:
-    model: Annotated[Path, "Folder or file of the model, its manifest beside it"] = Path("/opt/stressvision/model")
+    model: Annotated[Path, "Folder or file of the model, its manifest beside it"] = field(default_factory=_model_folder)
     detector: Annotated[Path | None, "YuNet file; without it OpenCV's own cascade finds faces"] = None
     detect_every: Annotated[int, Range(1, 60), "Frames from one search for faces to the next; tracking between"] = 4
     threads: Annotated[int, Range(1, 4), "Threads of the classifier"] = 1
