@@ -4,12 +4,20 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlmodel import Session
 
-DAYS_BACK = 2
+from stressvision_store.session import transaction
+
+DAYS_BACK = 30
 DAYS_AHEAD = 7
 """What is kept ready; whatever lies outside waits in the default partition and moves when its day is made."""
+
+_STRAY_DAYS = """
+SELECT DISTINCT (to_timestamp(('x' || left(replace(event_id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+    AT TIME ZONE 'UTC')::date
+FROM events_default WHERE event_id >= :from AND event_id < :to
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +45,17 @@ def ensure_days(session: Session, first: date, last: date) -> int:
     """The same for the days from `first` to `last`, both included (1,000 at most)."""
     made = session.scalar(text("SELECT ensure_event_partitions(:first, :last)"), {"first": first, "last": last})
     return int(made or 0)
+
+
+def days_of_strays(engine: Engine, *, days_back: int, days_ahead: int = DAYS_AHEAD) -> list[date]:
+    """The days of that span, by their ids, whose events lie in the default partition because they had none."""
+    today = datetime.now(UTC).date()
+    first, last = today - timedelta(days=days_back), today + timedelta(days=days_ahead)
+    with transaction(engine) as session:
+        days = session.scalars(
+            text(_STRAY_DAYS), {"from": lower_bound(first), "to": lower_bound(last + timedelta(days=1))}
+        )
+        return sorted(days)
 
 
 def drop_oldest_partition(session: Session, before: date) -> DroppedPartition | None:

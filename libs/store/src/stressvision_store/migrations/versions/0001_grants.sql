@@ -30,7 +30,8 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO stressvision_control;
 
 -- Worker: reads everything but names, tokens and the audit; writes what is made of events.
 GRANT SELECT ON sites, areas, stations, placements, employees, shifts, shift_breaks, assignments, check_ins, consents,
-    devices, device_states, model_versions, enrolment_codes, events, raw_horizon TO stressvision_worker;
+    devices, device_states, model_versions, enrolment_codes, events, events_default, raw_horizon
+TO stressvision_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rollup_windows, rollup_shifts, rollup_areas, unattributed_windows,
     device_accounts TO stressvision_worker;
 GRANT SELECT, INSERT, UPDATE, DELETE ON dirty_windows, intake_tallies TO stressvision_worker;

@@ -1,0 +1,58 @@
+"""What only the database knows: how much waits, how old it is, how the fleet is, and whether the books balance."""
+
+import time
+from typing import Final
+
+from sqlalchemy import Engine, text
+
+from stressvision_store.session import transaction
+from stressvision_worker import metrics
+
+SILENT_AFTER: Final = "5 min"
+AGENT_STATES: Final = ("online", "silent", "paused", "revoked", "never_seen")
+
+_QUEUES = """
+SELECT
+    (SELECT count(*) FROM dirty_windows) AS dirty,
+    (SELECT coalesce(extract(epoch FROM now() - min(marked_at)), 0) FROM dirty_windows) AS dirty_age_s,
+    (SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL) AS dead_letters,
+    (SELECT count(*) FROM events_default) AS strays
+"""
+
+_AGENTS = f"""
+SELECT CASE
+        WHEN d.revoked_at IS NOT NULL THEN 'revoked'
+        WHEN s.device_id IS NULL THEN 'never_seen'
+        WHEN s.heartbeat_at < now() - interval '{SILENT_AFTER}' THEN 'silent'
+        WHEN d.paused THEN 'paused'
+        ELSE 'online'
+    END AS state, count(*) AS devices
+FROM devices d LEFT JOIN device_states s ON s.device_id = d.id GROUP BY 1
+"""  # noqa: S608
+
+_UNACCOUNTED = """
+WITH booked AS (
+    SELECT device_id, sum(stored + rejected + lost) AS events FROM (
+        SELECT device_id, stored, rejected, lost FROM device_accounts
+        UNION ALL SELECT device_id, stored, rejected, lost FROM intake_tallies) books
+    GROUP BY device_id)
+SELECT coalesce(sum(greatest(0, s.next_seq - coalesce(s.spooled, 0) - coalesce(b.events, 0))), 0)
+FROM device_states s LEFT JOIN booked b USING (device_id)
+"""
+"""Produced less what is stored, refused, reported lost or still spooled, as of each device's last heartbeat. What
+arrived after it only makes the difference smaller, so that what is left over is missing."""
+
+
+def refresh_gauges(engine: Engine) -> None:
+    with transaction(engine) as session:
+        queues = session.execute(text(_QUEUES)).one()
+        agents = {row.state: row.devices for row in session.execute(text(_AGENTS))}
+        unaccounted = session.scalar(text(_UNACCOUNTED))
+    metrics.DIRTY.set(queues.dirty)
+    metrics.DIRTY_AGE.set(queues.dirty_age_s)
+    metrics.DEAD_LETTERS.set(queues.dead_letters)
+    metrics.STRAYS.set(queues.strays)
+    for state in AGENT_STATES:
+        metrics.AGENTS.labels(state=state).set(agents.get(state, 0))
+    metrics.UNACCOUNTED.set(unaccounted or 0)
+    metrics.REFRESHED.set(time.time())

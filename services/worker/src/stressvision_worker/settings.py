@@ -1,0 +1,66 @@
+"""What the operator may set, read from the environment once; known passwords are refused outside development."""
+
+from typing import Final, Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+
+KNOWN_PASSWORDS: Final = frozenset({"", "admin", "change-me", "changeme", "default", "password", "postgres", "secret"})
+
+
+class Settings(BaseSettings):
+    """Of the worker and of beat alike. Times in seconds."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STRESSVISION_WORKER_", populate_by_name=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    environment: Literal["development", "production"] = Field(
+        default="production",
+        validation_alias="STRESSVISION_ENV",
+        description="In development, known passwords are let through.",
+    )
+    database_url: SecretStr = Field(description="Postgres, as the role stressvision_worker.")
+    redis_url: SecretStr = Field(
+        default=SecretStr("redis://127.0.0.1:6380/0"),
+        validation_alias="STRESSVISION_REDIS_URL",
+        description="The broker. It carries hints only; losing all of it costs one sweep.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1", validation_alias="STRESSVISION_METRICS_HOST", description="Address of both /metrics."
+    )
+    metrics_port: int = Field(default=8002, ge=0, le=65535, description="Port of the worker's /metrics.")
+    beat_metrics_port: int = Field(
+        default=8003,
+        ge=0,
+        le=65535,
+        validation_alias="STRESSVISION_BEAT_METRICS_PORT",
+        description="Port of beat's /metrics.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
+    processes: int = Field(default=2, ge=1, le=32, description="Tasks at a time.")
+    linger_s: float = Field(
+        default=0.2,
+        ge=0,
+        le=5,
+        description="How long a wake-up waits for more before the rollups are brought up to date.",
+    )
+    marks: int = Field(default=2_000, ge=1, le=100_000, description="Most marks worked off in one transaction.")
+    raw_days: int = Field(default=90, ge=2, le=3650, description="Days that raw events are kept.")
+    dead_letter_days: int = Field(default=90, ge=1, le=3650, description="Days that dead letters are kept.")
+    stuck_s: float = Field(
+        default=120.0,
+        ge=1,
+        description="A worker ends itself when it has received nothing for so long while marks wait for longer.",
+    )
+
+    @model_validator(mode="after")
+    def _refuse_known_passwords(self) -> Self:
+        password = str(make_url(self.database_url.get_secret_value()).password or "").lower()
+        if self.environment != "development" and (password in KNOWN_PASSWORDS or password.startswith("development-")):
+            raise ValueError(
+                "STRESSVISION_WORKER_DATABASE_URL has a known password or none; set a random one, "
+                "or STRESSVISION_ENV=development on a laptop"
+            )
+        return self
