@@ -1,9 +1,10 @@
 """The control API on a real socket over a real database, and tokens of every role."""
 
+import secrets
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -14,6 +15,8 @@ from stressvision_control.app import create_app
 from stressvision_control.settings import Settings
 from stressvision_store import tokens
 from stressvision_store.session import transaction
+from stressvision_store.tables import Device
+from stressvision_store.workforce_tables import Placement
 from support.database import Database
 from support.servers import free_port, wait_until
 
@@ -51,6 +54,19 @@ class Control:
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()
         return made
+
+    def add_device(self, station_id: int | None = None) -> int:
+        """A device, as enrolment leaves it."""
+        with transaction(self.database.engine("owner")) as session:
+            key = secrets.token_bytes(32)
+            device = Device(public_key=key, hostname="pi", hardware="Pi 5", agent_version="0.1.0")
+            session.add(device)
+            session.flush()
+            assert device.id is not None
+            if station_id is not None:
+                placed_at = datetime.now(UTC)
+                session.add(Placement(device_id=device.id, station_id=station_id, placed_at=placed_at))
+            return device.id
 
     def close(self) -> None:
         for client in self._clients.values():

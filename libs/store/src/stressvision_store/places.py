@@ -82,8 +82,12 @@ def find_area(session: Session, *, site_id: int, name: str) -> Area | None:
     return session.exec(select(Area).where(col(Area.site_id) == site_id, col(Area.name) == name)).first()
 
 
-def list_areas(session: Session, *, site_id: int | None = None, after: int | None, limit: int) -> Sequence[Area]:
+def list_areas(
+    session: Session, *, site_id: int | None = None, name: str | None = None, after: int | None, limit: int
+) -> Sequence[Area]:
     statement = select(Area)
+    if name is not None:
+        statement = statement.where(col(Area.name) == name)
     if site_id is not None:
         statement = statement.where(col(Area.site_id) == site_id)
     return take(session, statement, key=col(Area.id), after=after, limit=limit)
@@ -117,10 +121,13 @@ def list_stations(
     *,
     site_id: int | None = None,
     area_id: int | None = None,
+    name: str | None = None,
     after: int | None,
     limit: int,
 ) -> Sequence[Station]:
     statement = select(Station)
+    if name is not None:
+        statement = statement.where(col(Station.name) == name)
     if area_id is not None:
         statement = statement.where(col(Station.area_id) == area_id)
     if site_id is not None:

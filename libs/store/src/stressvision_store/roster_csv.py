@@ -192,7 +192,8 @@ def _time(text: str) -> time:
     return time(int(found[1]), int(found[2]))
 
 
-def _weekdays(text: str) -> tuple[int, ...]:
+def parse_weekdays(text: str) -> tuple[int, ...]:
+    """1-5, 1 3 5, mon-fri or lun-vie; raise `ValueError` for anything else."""
     days: set[int] = set()
     for word in re.split(r"[\s,;|/]+", text.strip(" ,;|/")):
         ends = [_weekday(part) for part in word.split("-")]
@@ -209,7 +210,8 @@ def _weekday(text: str) -> int:
     return day
 
 
-def _breaks(text: str) -> tuple[Break, ...]:
+def parse_breaks(text: str) -> tuple[Break, ...]:
+    """12:00-12:30 15:00-15:10, or - for none; raise `ValueError` for anything else."""
     if text == NO_BREAKS:
         return ()
     found = []
@@ -248,8 +250,8 @@ _PARSERS: Final[Mapping[str, Callable[[str], Any]]] = {
     "badge": _text(MAX_BADGE),
     "time_zone": _time_zone,
     **dict.fromkeys(("starts", "ends"), _time),
-    "weekdays": _weekdays,
-    "breaks": _breaks,
+    "weekdays": parse_weekdays,
+    "breaks": parse_breaks,
     "consent_given": _consent_given,
     **dict.fromkeys(("first_date", "last_date"), _date),
 }

@@ -71,8 +71,12 @@ def find_shift(session: Session, *, site_id: int, name: str) -> Shift | None:
     return session.exec(select(Shift).where(col(Shift.site_id) == site_id, col(Shift.name) == name)).first()
 
 
-def list_shifts(session: Session, *, site_id: int | None = None, after: int | None, limit: int) -> Sequence[Shift]:
+def list_shifts(
+    session: Session, *, site_id: int | None = None, name: str | None = None, after: int | None, limit: int
+) -> Sequence[Shift]:
     statement = select(Shift)
+    if name is not None:
+        statement = statement.where(col(Shift.name) == name)
     if site_id is not None:
         statement = statement.where(col(Shift.site_id) == site_id)
     return take(session, statement, key=col(Shift.id), after=after, limit=limit)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from stressvision_control.areas.schemas import AreaChange, AreaView, NewArea
 from stressvision_control.dependencies import Page, PageDep, SessionDep, paged
-from stressvision_control.fields import Id, PathId
+from stressvision_control.fields import Id, Name, PathId
 from stressvision_control.security import CallerDep, allow
 from stressvision_store import audit, places
 from stressvision_store.paging import one
@@ -18,8 +18,13 @@ writers = allow("admin", "operator")
 
 
 @router.get("", summary="List areas", **readers)
-def list_areas(session: SessionDep, page: PageDep, site_id: Annotated[Id | None, Query()] = None) -> Page[AreaView]:
-    rows = places.list_areas(session, site_id=site_id, after=page.after, limit=page.limit)
+def list_areas(
+    session: SessionDep,
+    page: PageDep,
+    site_id: Annotated[Id | None, Query()] = None,
+    name: Annotated[Name | None, Query()] = None,
+) -> Page[AreaView]:
+    rows = places.list_areas(session, site_id=site_id, name=name, after=page.after, limit=page.limit)
     return paged([AreaView.model_validate(row) for row in rows], page.limit)
 
 

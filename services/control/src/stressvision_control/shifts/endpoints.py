@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from stressvision_control.dependencies import Page, PageDep, SessionDep, paged
-from stressvision_control.fields import Id, PathId
+from stressvision_control.fields import Id, Name, PathId
 from stressvision_control.security import CallerDep, allow
 from stressvision_control.shifts.schemas import NewShift, ShiftChange, ShiftView, hours_after, hours_in, view_of
 from stressvision_store import audit, shifts
@@ -18,8 +18,13 @@ writers = allow("admin", "operator")
 
 
 @router.get("", summary="List shifts", **readers)
-def list_shifts(session: SessionDep, page: PageDep, site_id: Annotated[Id | None, Query()] = None) -> Page[ShiftView]:
-    rows = shifts.list_shifts(session, site_id=site_id, after=page.after, limit=page.limit)
+def list_shifts(
+    session: SessionDep,
+    page: PageDep,
+    site_id: Annotated[Id | None, Query()] = None,
+    name: Annotated[Name | None, Query()] = None,
+) -> Page[ShiftView]:
+    rows = shifts.list_shifts(session, site_id=site_id, name=name, after=page.after, limit=page.limit)
     return paged([view_of(session, row) for row in rows], page.limit)
 
 

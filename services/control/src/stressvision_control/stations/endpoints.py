@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from stressvision_control.dependencies import Page, PageDep, SessionDep, paged
-from stressvision_control.fields import Id, PathId
+from stressvision_control.fields import Id, Name, PathId
 from stressvision_control.security import CallerDep, allow
 from stressvision_control.stations.schemas import NewStation, StationChange, StationView
 from stressvision_store import audit, places
@@ -23,8 +23,11 @@ def list_stations(
     page: PageDep,
     site_id: Annotated[Id | None, Query()] = None,
     area_id: Annotated[Id | None, Query()] = None,
+    name: Annotated[Name | None, Query()] = None,
 ) -> Page[StationView]:
-    rows = places.list_stations(session, site_id=site_id, area_id=area_id, after=page.after, limit=page.limit)
+    rows = places.list_stations(
+        session, site_id=site_id, area_id=area_id, name=name, after=page.after, limit=page.limit
+    )
     return paged([StationView.model_validate(row) for row in rows], page.limit)
 
 

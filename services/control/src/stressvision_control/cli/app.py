@@ -1,0 +1,44 @@
+"""`stressvision`: what operators do, as the control API's client."""
+
+from typing import Annotated
+
+import typer
+
+from stressvision_control.cli import fleet, models, people, places, roster, status, tokens
+from stressvision_control.cli.client import CliSettings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="Operate Stress Vision. The service is found by STRESSVISION_CONTROL_URL and asked with STRESSVISION_TOKEN "
+    "(or STRESSVISION_ADMIN_TOKEN), from the environment or .env in the working directory.",
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 the service is away, 4 no token or not for it.",
+)
+app.command("status")(status.show_status)
+for name, group in {
+    "sites": places.sites,
+    "areas": places.areas,
+    "stations": places.stations,
+    "shifts": places.shifts,
+    "employees": people.employees,
+    "assignments": people.assignments,
+    "check-ins": people.check_ins,
+    "consents": people.consents,
+    "roster": roster.roster,
+    "devices": fleet.devices,
+    "enrolment-codes": fleet.enrolment_codes,
+    "dead-letters": fleet.dead_letters,
+    "models": models.models,
+    "tokens": tokens.tokens,
+    "audit": tokens.audit,
+}.items():
+    app.add_typer(group, name=name)
+
+
+@app.callback()
+def connect(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Option(help="Where the control API is.", show_default=False)] = None,
+) -> None:
+    settings = CliSettings()
+    context.obj = settings if url is None else settings.model_copy(update={"control_url": url})

@@ -1,0 +1,187 @@
+"""The control API from a terminal: where it is, who is asking, and what to say when it says no.
+
+Exit codes: 0 done · 1 refused, the message says why · 2 wrong usage · 3 the service is away · 4 no token for it.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import httpx
+import typer
+from pydantic import SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from rich.console import Console
+from rich.markup import escape
+
+REFUSED, AWAY, NOT_ALLOWED = 1, 3, 4
+TIMEOUT_S = 120.0
+"""A large roster takes a while."""
+PAGE = 500
+
+Row = dict[str, Any]
+
+
+class CliSettings(BaseSettings):
+    """From the environment, else from `.env` in the working directory."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="STRESSVISION_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
+
+    control_url: str = "http://127.0.0.1:8001"
+    token: SecretStr | None = None
+    admin_token: SecretStr | None = None
+
+    @property
+    def bearer(self) -> str | None:
+        chosen = self.token or self.admin_token
+        return chosen.get_secret_value() if chosen is not None else None
+
+
+def fail(message: str, code: int = REFUSED) -> NoReturn:
+    """Say what is wrong on stderr and end with `code`."""
+    Console(stderr=True, soft_wrap=True).print(f"[bold red]error[/] {escape(message)}", highlight=False)
+    raise typer.Exit(code)
+
+
+class Api:
+    """One client for one command. `as_json` is how its failures are told, too."""
+
+    def __init__(self, settings: CliSettings, *, as_json: bool = False) -> None:
+        headers = {"Authorization": f"Bearer {settings.bearer}"} if settings.bearer is not None else {}
+        self._http = httpx.Client(base_url=settings.control_url, headers=headers, timeout=TIMEOUT_S)
+        self._url = settings.control_url
+        self._as_json = as_json
+
+    def close(self) -> None:
+        self._http.close()
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._ask("GET", path, params=_given(query)).json()
+
+    def get_text(self, path: str, **query: Any) -> str:
+        return self._ask("GET", path, params=_given(query)).content.decode()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._ask("POST", path, json=body if body is not None else {}).json()
+
+    def put(self, path: str, body: Any) -> Any:
+        answer = self._ask("PUT", path, json=body)
+        return answer.json() if answer.content else None
+
+    def patch(self, path: str, body: Any) -> Any:
+        return self._ask("PATCH", path, json=body).json()
+
+    def delete(self, path: str) -> Any:
+        answer = self._ask("DELETE", path)
+        return answer.json() if answer.content else None
+
+    def upload(self, path: str, data: bytes, **query: Any) -> httpx.Response:
+        """A CSV file; 422 is the caller's to explain."""
+        headers = {"Content-Type": "text/csv"}
+        return self._ask("POST", path, content=data, headers=headers, params=_given(query), allowed=(422,))
+
+    def every(self, path: str, **query: Any) -> Iterator[Row]:
+        """All rows, page after page."""
+        after: Any = None
+        while True:
+            page = self.get(path, **query, limit=PAGE, after=after)
+            yield from page["items"]
+            after = page["next"]
+            if after is None:
+                return
+
+    def one(self, path: str, noun: str, wanted: str, **query: Any) -> Row:
+        """The one row that fits; ends the command when there is none."""
+        rows = self.get(path, **query)["items"]
+        if not rows:
+            fail(f"there is no {noun} {wanted!r}")
+        row: Row = rows[0]
+        return row
+
+    def site(self, wanted: str) -> int:
+        return _id(wanted) or int(self.one("/v1/sites", "site", wanted, name=wanted)["id"])
+
+    def area(self, wanted: str) -> int:
+        """An id, or SITE/AREA."""
+        if (number := _id(wanted)) is not None:
+            return number
+        site, area = _parts(wanted, "SITE/AREA")
+        return int(self.one("/v1/areas", "area", wanted, site_id=self.site(site), name=area)["id"])
+
+    def station(self, wanted: str) -> int:
+        """An id, or SITE/AREA/STATION."""
+        if (number := _id(wanted)) is not None:
+            return number
+        site, area, station = _parts(wanted, "SITE/AREA/STATION")
+        area_id = self.area(f"{site}/{area}")
+        return int(self.one("/v1/stations", "station", wanted, area_id=area_id, name=station)["id"])
+
+    def shift(self, wanted: str) -> int:
+        """An id, or SITE/SHIFT."""
+        if (number := _id(wanted)) is not None:
+            return number
+        site, shift = _parts(wanted, "SITE/SHIFT")
+        return int(self.one("/v1/shifts", "shift", wanted, site_id=self.site(site), name=shift)["id"])
+
+    def employee(self, wanted: str) -> int:
+        return _id(wanted) or int(self.one("/v1/employees", "employee", wanted, pseudonym=wanted)["id"])
+
+    def _ask(self, method: str, path: str, *, allowed: tuple[int, ...] = (), **options: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.HTTPError as error:
+            fail(
+                f"the control API does not answer at {self._url} ({type(error).__name__}); "
+                "is it up (make up)? STRESSVISION_CONTROL_URL says where to look",
+                AWAY,
+            )
+        if not answer.is_success and answer.status_code not in allowed:
+            self._explain(answer)
+        return answer
+
+    def _explain(self, answer: httpx.Response) -> NoReturn:
+        problem = _problem(answer)
+        code = AWAY if answer.status_code >= 500 else NOT_ALLOWED if answer.status_code in {401, 403, 429} else REFUSED
+        if self._as_json:
+            print(json.dumps(problem, ensure_ascii=False), file=sys.stderr)
+            raise typer.Exit(code)
+        hint = ""
+        if answer.status_code == 401:
+            hint = " (STRESSVISION_TOKEN or STRESSVISION_ADMIN_TOKEN, from the environment or ./.env)"
+        fail(f"{problem['detail']}{hint}", code)
+
+
+def open_api(context: typer.Context, *, as_json: bool) -> Api:
+    """The service as the command line and the environment name it, until the command ends."""
+    api = Api(context.obj, as_json=as_json)
+    context.call_on_close(api.close)
+    return api
+
+
+def _problem(answer: httpx.Response) -> Row:
+    """What came back, even if something else than our service answered."""
+    try:
+        problem = answer.json()
+    except ValueError:
+        problem = None
+    if isinstance(problem, dict) and "detail" in problem:
+        return problem
+    return {"status": answer.status_code, "detail": f"HTTP {answer.status_code} from {answer.url}, and no reason given"}
+
+
+def _given(query: Row) -> Row:
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def _id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _parts(text: str, form: str) -> list[str]:
+    parts = [part.strip() for part in text.split("/")]
+    if len(parts) != form.count("/") + 1 or not all(parts):
+        fail(f"{text!r} is neither an id nor {form}", 2)
+    return parts
