@@ -1,0 +1,63 @@
+"""What the model says about the faces in a picture: the `classify` command."""
+
+from pathlib import Path
+from typing import Protocol, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stressvision_agent.camera.frames import SourceError
+from stressvision_agent.camera.recordings import read_picture
+from stressvision_contracts.manifest import Manifest
+from stressvision_vision.faces import FaceDetector
+from stressvision_vision.preprocess import Box, crop, resize
+
+
+class FaceClassifier(Protocol):
+    """A loaded model: one probability per label of its manifest for a crop as the manifest asks for."""
+
+    @property
+    def manifest(self) -> Manifest: ...
+    def probabilities(self, face: NDArray[np.uint8]) -> NDArray[np.float32]: ...
+
+
+class Face(TypedDict):
+    """`box` is left, top, width, height in pixels of the picture."""
+
+    box: list[int]
+    label: str
+    probabilities: dict[str, float]
+
+
+class Classified(TypedDict):
+    file: str
+    faces: list[Face]
+
+
+def classify_image(
+    path: Path, *, classifier: FaceClassifier, detector: FaceDetector, crop_whole: bool = False
+) -> Classified:
+    """Return the faces in the picture at `path`, the largest first, each with its probabilities; none is an answer.
+
+    With `crop_whole` the picture as a whole is one face. `SourceError` when it cannot be read.
+    """
+    grey = read_picture(path) if path.is_file() else None
+    if grey is None:
+        what = "cannot be decoded as a picture" if path.is_file() else "is no file"
+        raise SourceError(f"{path} {what}; give JPEG, PNG, BMP, WebP, PGM or TIFF files")
+    spec = classifier.manifest.input
+    if crop_whole:
+        whole = Box(0, 0, grey.shape[1], grey.shape[0])
+        return {"file": str(path), "faces": [_face(classifier, whole, resize(grey, spec))]}
+    boxes = detector.detect(grey)
+    return {"file": str(path), "faces": [_face(classifier, box, crop(grey, box, spec)) for box in boxes]}
+
+
+def _face(classifier: FaceClassifier, box: Box, face: NDArray[np.uint8]) -> Face:
+    values = classifier.probabilities(face)
+    labels = classifier.manifest.labels
+    return {
+        "box": list(box),
+        "label": labels[int(values.argmax())],
+        "probabilities": {label: round(float(value), 6) for label, value in zip(labels, values, strict=True)},
+    }
