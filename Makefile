@@ -35,7 +35,7 @@ test: venv-dev ## All checks and tests, on real servers (T=tests/store/test_roll
 check: venv-dev ## Format, lint, types, import directions, alert rules, compose file
 	@PYTHONPATH=infra $(VENV)/python -m checks
 e2e: venv-dev ## The end-to-end test against the stack that `make up` started
-	@STRESSVISION_E2E=running $(VENV)/pytest tests/e2e
+	@STRESSVISION_E2E=.env $(VENV)/pytest tests/e2e
 bench: venv-native ## Measure what the design promises (table, and .stack/bench.json)
 	@$(VENV)/python -m benchmarks
 chaos: venv-dev ## Kill and break things on purpose (table, and .stack/chaos.json)

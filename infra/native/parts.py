@@ -90,15 +90,63 @@ def _service(layout: Layout, name: str, package: str, port_name: str, probe: str
 
 def watchers(layout: Layout) -> list[Part]:
     """Prometheus and Grafana, each where its program is found."""
-    found = []
-    prometheus = find_optional("prometheus")
-    if prometheus is not None:
-        port = layout.port("STRESSVISION_PROMETHEUS_PORT")
-        config = layout.folder / "prometheus.yml"
-        command = [str(prometheus), f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"]
-        command += [f"--storage.tsdb.path={layout.folder / 'prometheus'}", "--storage.tsdb.retention.time=30d"]
-        probe = lambda: health.http_fault(port, "/-/ready")  # noqa: E731
-        found.append(
-            Part("prometheus", command, port, probe, made_of=(config, ROOT / "infra" / "prometheus" / "alerts.yml"))
-        )
-    return found
+    return [part for part in (_prometheus(layout), _grafana(layout)) if part is not None]
+
+
+def _prometheus(layout: Layout) -> Part | None:
+    program = find_optional("prometheus")
+    if program is None:
+        return None
+    port, config = layout.port("STRESSVISION_PROMETHEUS_PORT"), layout.folder / "prometheus.yml"
+    command = [str(program), f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"]
+    command += [f"--storage.tsdb.path={layout.folder / 'prometheus'}", "--storage.tsdb.retention.time=30d"]
+    return Part(
+        "prometheus",
+        command,
+        port,
+        lambda: health.http_fault(port, "/-/ready"),
+        made_of=(config, ROOT / "infra" / "prometheus" / "alerts.yml"),
+    )
+
+
+def _grafana(layout: Layout) -> Part | None:
+    program = find_optional("grafana", "grafana-server")
+    if program is None:
+        return None
+    port, settings = layout.port("STRESSVISION_GRAFANA_PORT"), layout.settings
+    command = [str(program), *(["server"] if program.name == "grafana" else [])]
+    provisioning = ROOT / "infra" / "grafana" / "provisioning"
+    environment = {
+        "GF_SERVER_HTTP_ADDR": "127.0.0.1",
+        "GF_SERVER_HTTP_PORT": str(port),
+        "GF_PATHS_DATA": str(layout.folder / "grafana"),
+        "GF_PATHS_LOGS": str(layout.folder / "grafana" / "log"),
+        "GF_PATHS_PLUGINS": str(layout.folder / "grafana" / "plugins"),
+        "GF_PATHS_PROVISIONING": str(provisioning),
+        "GF_SECURITY_ADMIN_PASSWORD": settings["GRAFANA_ADMIN_PASSWORD"],
+        "GF_USERS_ALLOW_SIGN_UP": "false",
+        "GF_ANALYTICS_REPORTING_ENABLED": "false",
+        "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
+        "GRAFANA_POSTGRES_HOST": f"127.0.0.1:{layout.database.port}",
+        "GRAFANA_POSTGRES_SSLMODE": "disable",
+        "GRAFANA_HR_PASSWORD": settings["GRAFANA_HR_DATABASE_PASSWORD"],
+        "GRAFANA_SAFETY_PASSWORD": settings["GRAFANA_SAFETY_DATABASE_PASSWORD"],
+        "GRAFANA_OPS_PASSWORD": settings["GRAFANA_OPS_DATABASE_PASSWORD"],
+        "GRAFANA_PROMETHEUS_URL": f"http://127.0.0.1:{settings['STRESSVISION_PROMETHEUS_PORT']}",
+        "GRAFANA_DASHBOARDS": str(ROOT / "infra" / "grafana" / "dashboards"),
+    }
+    return Part(
+        "grafana",
+        [*command, "--homepath", str(_grafana_home(program))],
+        port,
+        lambda: health.http_fault(port, "/api/health"),
+        needs_settings=True,
+        made_of=tuple(provisioning.rglob("*.yml")),
+        extra=environment,
+    )
+
+
+def _grafana_home(program: Path) -> Path:
+    """Where Grafana's own files lie: around the program (an unpacked archive), else where packages put them."""
+    around = program.resolve().parent.parent
+    return around if (around / "conf" / "defaults.ini").exists() else Path("/usr/share/grafana")

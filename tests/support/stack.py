@@ -1,4 +1,4 @@
-"""A whole platform for end-to-end tests: the native stack on free ports, or the one that `make up` started."""
+"""A whole platform for end-to-end tests: the native stack on free ports, or the one that runs already."""
 
 import os
 import re
@@ -63,8 +63,9 @@ def native_stack() -> Iterator[Layout]:
 
 @pytest.fixture(scope="session")
 def stack_settings(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The settings of a running platform: with STRESSVISION_E2E=running `.env`, else of a stack made for this."""
-    if os.environ.get("STRESSVISION_E2E") == "running":
-        return read_dotenv(ROOT / ".env")
+    """The settings of a running platform: of the `.env` that STRESSVISION_E2E names, else of a stack made for this."""
+    named = os.environ.get("STRESSVISION_E2E")
+    if named:
+        return read_dotenv(Path(named))
     layout: Layout = request.getfixturevalue("native_stack")
     return layout.settings
