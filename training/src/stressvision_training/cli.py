@@ -5,12 +5,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from stressvision_training.rows import SourceError
+from stressvision_training.tables import benchmark_table, gate_table, report_tables
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 console = Console(stderr=True)
@@ -24,6 +26,13 @@ class Labels(StrEnum):
 
     COMPANY5 = "company5"
     FER7 = "fer7"
+
+
+class Runtimes(StrEnum):
+    """The interpreters, as an option's choices."""
+
+    LITERT = "litert"
+    TFLITE = "tflite"
 
 
 def _fail(error: Exception) -> typer.Exit:
@@ -92,3 +101,74 @@ def _line(record: dict[str, Any]) -> str:
         f"validation accuracy {record['accuracy']:.3f}, macro-F1 {record['macro_f1']:.3f}, "
         f"{record['seconds']:.0f} s, {record['eta_seconds'] / 60:.0f} min left"
     )
+
+
+@app.command()
+def evaluate(
+    model: Annotated[Path, typer.Argument(help="A .keras network, or a .tflite model with its manifest beside it.")],
+    data: Data,
+    split: Annotated[str, typer.Option(help="train, validation, test, or public (FER-2013's PublicTest).")] = "test",
+    out: Annotated[Path | None, typer.Option(help="Write report.json and figures here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Judge a model on one split; an INT8 file is run by the classifier that devices use."""
+    from stressvision_training.evaluate import evaluate as run
+
+    try:
+        report, probabilities, truth = run(model, data, split)
+    except (ValueError, OSError) as error:
+        raise _fail(error) from error
+    if out is not None:
+        from stressvision_training.figures import write_figures
+
+        write_figures(out, report, probabilities, truth)
+        (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    if as_json:
+        print(json.dumps(report))
+        return
+    for table in report_tables(report):
+        Console().print(table)
+
+
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a fit.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    version: Annotated[str, typer.Option(help="The version that devices will report.")] = "0.1.0",
+    data: Annotated[Path | None, typer.Option(help="The data folder, if it has moved since the fit.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the INT8 model of a run, with manifest and card; exit with 1 when it misses a gate."""
+    from stressvision_training.export import export as run
+
+    try:
+        manifest, gates = run(run_folder, out, version, data)
+    except (ValueError, OSError) as error:
+        raise _fail(error) from error
+    if as_json:
+        print(msgspec.json.encode({"manifest": manifest, "gates": gates}).decode())
+    else:
+        Console().print(gate_table(f"{out / manifest.file}, version {manifest.version}", gates))
+    if any(gate.met is False for gate in gates):
+        raise _fail(ValueError(f"{out}: a gate is not met; do not ship it"))
+
+
+@app.command()
+def benchmark(
+    model: Annotated[Path, typer.Argument(help="A .tflite model with its manifest beside it.")],
+    runs: Annotated[int, typer.Option(min=1)] = 100,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    runtime: Annotated[Runtimes | None, typer.Option(help="Default: the first installed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Time a model on this machine, one face at a time, and hold it against the KPIs."""
+    from stressvision_training.benchmark import benchmark as run
+
+    try:
+        found = run(model, runs, threads, runtime.value if runtime else None)
+    except (ValueError, OSError) as error:
+        raise _fail(error) from error
+    if as_json:
+        print(json.dumps(found))
+        return
+    Console().print(benchmark_table(found))

@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 from stressvision_training import checkpoint
 from stressvision_training.architecture import build
 from stressvision_training.batches import Batches
-from stressvision_training.classes import FINE, LABELS, summing_matrix
+from stressvision_training.classes import FINE
 from stressvision_training.dataset import Dataset, read_dataset
-from stressvision_training.metrics import scores
+from stressvision_training.evaluate import judge as judge_rows
+from stressvision_training.evaluate import summary
+from stressvision_training.predictor import network_probabilities
 from stressvision_training.recipe import Recipe, read_recipe
 from stressvision_training.rows import SourceError
 from stressvision_training.targets import candidate_loss, soft_targets
@@ -38,7 +40,7 @@ def fit(recipe_path: Path, data: Path, out: Path, report: Report = lambda _: Non
     `out` holds a run of another recipe or other data.
     """
     recipe, dataset = read_recipe(recipe_path), read_dataset(data)
-    _begin(out, recipe_path, recipe, dataset)
+    _begin(out, recipe_path, data, dataset)
     _limit_threads(recipe)
     train, validation = dataset.part("train"), dataset.part("validation")
     custom = np.char.startswith(train.sources, "custom")
@@ -52,7 +54,8 @@ def fit(recipe_path: Path, data: Path, out: Path, report: Report = lambda _: Non
         loss = _epoch(model, average, batches, epoch, recipe, report)
         judge.set_weights(average)
         record = {"epoch": epoch + 1, "epochs": recipe.epochs, "side": recipe.side(epoch), "loss": loss}
-        record |= judged(judge, validation)
+        found = network_probabilities(judge, validation.images, dataset.scheme)
+        record |= summary(judge_rows(found, validation))
         record["seconds"] = time.monotonic() - began
         record["eta_seconds"] = _remaining(recipe, epoch, record["seconds"])
         if state["best"] is None or record["macro_f1"] >= state["best"]["macro_f1"]:
@@ -85,37 +88,6 @@ def _epoch(
         if step % 10 == 0:
             report({"epoch": epoch + 1, "share": (step + 1) / len(batches)})
     return float(np.mean(losses[-100:]))
-
-
-def judged(model: Any, data: Dataset) -> dict[str, float]:
-    """Return accuracy, macro-F1 and (where there is fatigue) its recall on the rows of `data` with one label."""
-    labels = LABELS[data.scheme]
-    clear, truth = output_truth(data)
-    chosen = data.take(np.flatnonzero(clear))
-    found = scores(device_probabilities(model, chosen.images, data.scheme), truth[clear], labels)
-    summary = {"accuracy": found["accuracy"], "macro_f1": found["macro_f1"], "ece": found["ece"]}
-    fatigue = found["per_class"].get("fatigue")
-    if fatigue and fatigue["support"]:
-        summary["fatigue_recall"] = fatigue["recall"]
-    return summary
-
-
-def output_truth(data: Dataset) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which rows have one label in the model's own labels, and its number (meaningless elsewhere)."""
-    possible = data.allowed.astype(np.float32) @ summing_matrix(data.scheme) > 0
-    return possible.sum(axis=1) == 1, possible.argmax(axis=1)
-
-
-def device_probabilities(model: Any, images: NDArray[np.uint8], scheme: Any) -> NDArray[np.float32]:
-    """Return n x labels from a network that ends in fine logits."""
-    logits = []
-    for start in range(0, len(images), 256):
-        faces = images[start : start + 256, :, :, None].astype(np.float32)
-        logits.append(np.asarray(model.predict_on_batch(faces), np.float32))
-    z = np.concatenate(logits)
-    p = np.exp(z - z.max(axis=1, keepdims=True))
-    total: NDArray[np.float32] = (p / p.sum(axis=1, keepdims=True)) @ summing_matrix(scheme)
-    return total
 
 
 def _compiled(recipe: Recipe, classes: int, steps: int) -> Any:
@@ -154,8 +126,9 @@ def _limit_threads(recipe: Recipe) -> None:
         return  # TensorFlow is already running in this process and keeps the threads it has
 
 
-def _begin(out: Path, recipe_path: Path, recipe: Recipe, dataset: Dataset) -> None:
+def _begin(out: Path, recipe_path: Path, data: Path, dataset: Dataset) -> None:
     out.mkdir(parents=True, exist_ok=True)
+    recipe = read_recipe(recipe_path)
     stored = out / RUN
     if stored.is_file():
         before = json.loads(stored.read_text())
@@ -169,6 +142,7 @@ def _begin(out: Path, recipe_path: Path, recipe: Recipe, dataset: Dataset) -> No
         "seed": recipe.seed,
         "labels": dataset.scheme,
         "data": dataset.digests,
+        "data_folder": str(data.resolve()),
         "versions": versions,
         "machine": platform.machine(),
         "python": platform.python_version(),

@@ -1,0 +1,185 @@
+"""The whole way on made-up faces: fit, killed and resumed, exported, judged in both interpreters, timed."""
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from stressvision_contracts.manifest import read_manifest
+from stressvision_training.cli import app
+from stressvision_training.rows import SourceError
+from support.faces import write_custom, write_fer2013
+
+RECIPE = """
+seed = 1
+epochs = 3
+batch = 16
+threads = 1
+precision = "float32"
+[architecture]
+stem = 8
+widths = [8, 16]
+blocks = [1, 1]
+dropout = 0.0
+[[phases]]
+until = 1
+side = 32
+[[phases]]
+until = 3
+side = 48
+[optimiser]
+rate = 0.1
+momentum = 0.9
+decay = 0.001
+warmup_epochs = 0.5
+average = 0.9
+[targets]
+votes = 0.2
+custom_repeat = 2
+[augmentation]
+rotate_degrees = 3.0
+scale = [0.95, 1.05]
+shift = 0.02
+aspect = 0.02
+contrast = 0.1
+brightness = 0.1
+erase = 0.1
+webcam = 0.1
+"""
+
+pytestmark = pytest.mark.train
+
+
+def _train(*options: object) -> subprocess.CompletedProcess[str]:
+    # in a process of its own, as users run it: TensorFlow would stay in this one and keep tflite-runtime out
+    command = [sys.executable, "-m", "stressvision_training", *map(str, options)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _records(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with prepared data and a recipe."""
+    where = tmp_path_factory.mktemp("training")
+    write_fer2013(where / "fer2013.csv", {"Training": 45, "PublicTest": 10})
+    write_custom(where / "custom", people=30)
+    sources = ["--fer2013", where / "fer2013.csv", "--ferplus", where / "fer2013new.csv", "--custom", where / "custom"]
+    done = CliRunner().invoke(app, ["prepare", *map(str, sources), "--out", str(where / "data")])
+    assert done.exit_code == 0, done.output
+    (where / "small.toml").write_text(RECIPE)
+    return where
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Path:
+    """Return a run that was killed after its first epoch and went on."""
+    options = ["fit", "--recipe", folder / "small.toml", "--data", folder / "data", "--out", folder / "run", "--json"]
+    command = [sys.executable, "-m", "stressvision_training", *map(str, options)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as first:
+        assert first.stdout is not None
+        assert json.loads(first.stdout.readline())["epoch"] == 1
+        os.kill(first.pid, signal.SIGKILL)
+    assert [record["epoch"] for record in _records(folder / "run")] in ([1], [1, 2])
+    done = _train(*options)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+@pytest.fixture(scope="module")
+def model(run: Path, folder: Path) -> Path:
+    """Return the exported model folder."""
+    done = _train("export", run, "--out", folder / "model", "--version", "9.8.7", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    gates = {gate["name"]: gate for gate in json.loads(done.stdout.splitlines()[-1])["gates"]}
+    both = importlib.util.find_spec("tflite_runtime") is not None
+    assert gates["same label in both interpreters"]["met"] is (True if both else None)
+    assert gates["float tensors"]["figure"] == 0
+    return folder / "model"
+
+
+def test_a_killed_run_goes_on_and_learns(run: Path) -> None:
+    records = _records(run)
+    assert [record["epoch"] for record in records] == [1, 2, 3]
+    assert [record["side"] for record in records] == [32, 48, 48]
+    assert records[-1]["accuracy"] > 0.9
+    assert records[-1]["eta_seconds"] == 0
+    assert {"seed", "data", "versions"} <= json.loads((run / "run.json").read_text()).keys()
+
+
+def test_another_recipe_does_not_go_on_in_the_same_folder(run: Path, folder: Path) -> None:
+    from stressvision_training.fit import fit
+
+    other = folder / "other.toml"
+    other.write_text(RECIPE.replace("seed = 1", "seed = 2"))
+    with pytest.raises(SourceError, match="another recipe or other data"):
+        fit(other, folder / "data", run)
+
+
+def test_the_manifest_says_what_the_model_is(model: Path) -> None:
+    manifest = read_manifest((model / "manifest.json").read_bytes())
+    assert manifest.version == "9.8.7"
+    assert set(manifest.episodes) == {"stress", "fatigue"}
+    assert "research only" in manifest.licence_note
+    assert manifest.scores["int8"]["test"]["fatigue_recall"] > 0.9
+    assert manifest.scores["int8"]["test"]["fatigue_false_on_alert_controls"] < 0.1
+    card = (model / "README.md").read_text()
+    assert "apparent expression" in card
+    assert "Not for decisions about a person" in card
+    assert len((model / "model_int8.tflite").read_bytes()) == manifest.size_bytes
+
+
+def test_the_int8_file_is_judged_as_devices_run_it(model: Path, run: Path, folder: Path) -> None:
+    figures = folder / "figures"
+    options = ["--data", folder / "data", "--split", "test", "--json"]
+    asked = ["evaluate", model / "model_int8.tflite", *options, "--out", figures]
+    done = CliRunner().invoke(app, list(map(str, asked)))
+    assert done.exit_code == 0, done.output
+    int8 = json.loads(done.output)
+    assert int8["accuracy"] > 0.9
+    assert sum(map(sum, int8["confusion"])) == int8["rows"]
+    assert int8["fatigue"]["false_on_fer2013"]["rows"] == 70
+    assert int8["ferplus_majority"]["rows"] == 70
+    assert {path.name for path in figures.iterdir()} == {
+        "confusion.png",
+        "per_class.png",
+        "reliability.png",
+        "report.json",
+    }
+    whole = json.loads(_train("evaluate", run / "model.keras", *options).stdout.splitlines()[-1])
+    assert whole["accuracy"] == pytest.approx(int8["accuracy"], abs=0.05)
+
+
+def test_a_person_reads_tables(model: Path, folder: Path) -> None:
+    done = CliRunner().invoke(app, ["evaluate", str(model), "--data", str(folder / "data")])
+    assert done.exit_code == 0, done.output
+    assert "FER+ majority" in done.output
+
+
+def test_the_benchmark_gives_times_and_verdicts(model: Path) -> None:
+    asked = ["benchmark", str(model / "model_int8.tflite"), "--runs", "30", "--json"]
+    done = CliRunner().invoke(app, asked)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert found["p50_ms"] <= found["p95_ms"] <= found["p99_ms"]
+    assert {verdict["name"] for verdict in found["verdicts"]} == {"p50_ms", "p95_ms", "size_bytes"}
+
+
+def test_an_empty_split_is_named(model: Path, folder: Path) -> None:
+    done = CliRunner().invoke(app, ["evaluate", str(model), "--data", str(folder / "data"), "--split", "public"])
+    assert done.exit_code == 1
+    assert "no public rows" in done.output
+
+
+def test_the_command_line_alone_does_not_load_tensorflow() -> None:
+    check = "import sys, stressvision_training.cli; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

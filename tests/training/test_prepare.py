@@ -1,0 +1,138 @@
+"""Preparing data: every form users have, and a refusal that names the place of what is wrong."""
+
+import csv
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from stressvision_training.cli import app
+from stressvision_training.dataset import read_dataset
+from stressvision_training.rows import SourceError
+from support.faces import EMOTIONS, made_up_face, write_custom, write_fer2013
+
+GOOD = " ".join(["7"] * 2304)
+
+
+def _prepare(*options: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["prepare", *map(str, options)])
+    return done.exit_code, " ".join(done.output.split())
+
+
+def test_the_official_csv_with_votes_and_company_pictures(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 20, "PublicTest": 3, "PrivateTest": 4})
+    write_custom(tmp_path / "custom", people=12)
+    options = ("--fer2013", tmp_path / "fer2013.csv", "--ferplus", tmp_path / "fer2013new.csv")
+    code, output = _prepare(*options, "--custom", tmp_path / "custom", "--out", tmp_path / "data", "--json")
+    assert code == 0, output
+    assert json.loads(output)["rows"] == 27 * 7 + 48
+    data = read_dataset(tmp_path / "data")
+    fer = data.sources == "fer2013"
+    assert (data.splits[fer] == "test").sum() == 4 * 7
+    assert (data.splits[fer] == "public").sum() == 3 * 7
+    assert {"train", "validation"} <= set(data.splits[fer].tolist())
+    assert data.votes[fer].sum(axis=1).tolist() == [10.0] * int(fer.sum())
+    alert = data.labels == "alert"
+    assert data.allowed[alert].tolist() == [[True] * 7 + [False]] * int(alert.sum())
+
+
+def test_without_private_rows_public_test_is_the_test_split(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 5, "PublicTest": 3})
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")
+    assert code == 0, output
+    assert len(read_dataset(tmp_path / "data").part("test")) == 21
+
+
+def test_the_folders(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        for kind, emotion in enumerate(EMOTIONS):
+            (tmp_path / "fer" / part / emotion).mkdir(parents=True)
+            for number in range(4):
+                path = tmp_path / "fer" / part / emotion / f"{number}.jpg"
+                cv2.imwrite(str(path), made_up_face(kind, rng))
+    code, output = _prepare("--fer2013", tmp_path / "fer", "--labels", "fer7", "--out", tmp_path / "data")
+    assert code == 0, output
+    data = read_dataset(tmp_path / "data")
+    assert data.scheme == "fer7"
+    assert len(data.part("test")) == 28
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (["emotion,usage"], "fer2013.csv:1: header"),
+        (["emotion,pixels,Usage"], "holds no picture"),
+        (["emotion,pixels,Usage", f"0,{GOOD},Training", f"7,{GOOD},Training"], "fer2013.csv:3: emotion '7'"),
+        (["emotion,pixels,Usage", f"0,{GOOD},Training", f"0,{GOOD} 7,Training"], "fer2013.csv:3: 2305 pixels"),
+        (["emotion,pixels,Usage", f"0,{GOOD},Train"], "fer2013.csv:2: Usage 'Train'"),
+        (["emotion,pixels,Usage", f"0,{GOOD[:-1]}256,Training"], "fer2013.csv:2: pixels from 7 to 256"),
+        (["emotion,pixels,Usage", f"0,{GOOD[:-1]}x,Training"], "fer2013.csv:2: pixels are not whole numbers"),
+        (["emotion,pixels,Usage", f"0,{GOOD}"], "fer2013.csv:2: 2 fields"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path: Path, lines: list[str], says: str) -> None:
+    (tmp_path / "fer2013.csv").write_text("\n".join(lines))
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")
+    assert code == 1
+    assert says in output
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_without_test_and_one_of_another_name_are_named(tmp_path: Path) -> None:
+    (tmp_path / "fer" / "train" / "happy").mkdir(parents=True)
+    cv2.imwrite(str(tmp_path / "fer" / "train" / "happy" / "1.jpg"), np.zeros((48, 48), np.uint8))
+    assert "has no folder test/" in _prepare("--fer2013", tmp_path / "fer", "--out", tmp_path / "data")[1]
+    (tmp_path / "fer" / "train" / "joy").mkdir()
+    assert "folder 'joy' is none of" in _prepare("--fer2013", tmp_path / "fer", "--out", tmp_path / "data")[1]
+
+
+def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / "fer" / part / "happy").mkdir(parents=True)
+        (tmp_path / "fer" / part / "happy" / "1.jpg").write_text("no picture")
+    code, output = _prepare("--fer2013", tmp_path / "fer", "--out", tmp_path / "data")
+    assert code == 1
+    assert "1.jpg: not a picture" in output
+
+
+def test_votes_of_another_order_are_refused(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
+    votes = tmp_path / "fer2013new.csv"
+    lines = votes.read_text().splitlines()
+    votes.write_text("\n".join([lines[0], *reversed(lines[1:])]))
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--ferplus", votes, "--out", tmp_path / "data")
+    assert code == 1
+    assert "picture 0 is Training, its votes are for PublicTest" in output
+
+
+@pytest.mark.parametrize(
+    ("record", "says"),
+    [
+        (["p000_0.png", "tired", "office", "p000"], "manifest.csv:2: label 'tired', expected one of neutral"),
+        (["p000_0.png", "fatigue", "office", ""], "manifest.csv:2: no subject"),
+        (["../fer2013.csv", "fatigue", "office", "p000"], "manifest.csv:2: ../fer2013.csv lies outside"),
+        (["gone.png", "fatigue", "office", "p000"], "gone.png: not a picture"),
+    ],
+)
+def test_a_bad_company_picture_is_named(tmp_path: Path, record: list[str], says: str) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
+    write_custom(tmp_path / "custom", people=1)
+    with (tmp_path / "custom" / "manifest.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([["file", "label", "source", "subject"], record])
+    options = ("--fer2013", tmp_path / "fer2013.csv", "--custom", tmp_path / "custom", "--out", tmp_path / "data")
+    code, output = _prepare(*options)
+    assert code == 1
+    assert says in output
+
+
+def test_data_changed_since_are_refused(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
+    assert _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")[0] == 0
+    index = tmp_path / "data" / "index.csv"
+    index.write_text(index.read_text().replace(",test,", ",train,"))
+    with pytest.raises(SourceError, match="changed since it was prepared"):
+        read_dataset(tmp_path / "data")

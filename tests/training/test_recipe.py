@@ -1,0 +1,39 @@
+"""Recipes: every shipped one can be read, and a wrong key is named."""
+
+from pathlib import Path
+
+import pytest
+
+from stressvision_training.recipe import read_recipe
+from stressvision_training.rows import SourceError
+
+RECIPES = sorted((Path(__file__).parents[2] / "training" / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_shipped_recipe_ends_at_the_size_that_devices_feed(path: Path) -> None:
+    recipe = read_recipe(path)
+    assert recipe.side(recipe.epochs - 1) == 48
+    assert recipe.phases[-1].until == recipe.epochs
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("epochs =", "epoch =", "epoch"),
+        ("batch = 128", "batch = 0", r"\$.batch"),
+        ("dropout = 0.2", 'dropout = "much"', r"\$.architecture.dropout"),
+        ("blocks = [1, 2, 2, 1]", "blocks = [1, 2]", "one number per stage"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:
+    text = RECIPES[0].read_text()
+    assert old in text
+    (tmp_path / "wrong.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(SourceError, match=says):
+        read_recipe(tmp_path / "wrong.toml")
+
+
+def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"gone\.toml"):
+        read_recipe(tmp_path / "gone.toml")

@@ -1,0 +1,119 @@
+"""The model card: what the model is for and not for, and what it scored, with the commands that say so."""
+
+from pathlib import Path
+from typing import Any
+
+from stressvision_contracts.manifest import Manifest
+from stressvision_training.benchmark import machine
+from stressvision_training.gates import Gate
+
+SAYINGS = {
+    "rows": "faces with one label",
+    "accuracy": "accuracy, all sources",
+    "macro_f1": "macro-F1, all sources",
+    "ece": "expected calibration error, 15 bins",
+    "fer2013_accuracy": "accuracy on FER-2013 rows, FER-2013's own labels",
+    "custom_accuracy": "accuracy on company pictures, their own labels",
+    "ferplus_majority_accuracy": "accuracy on FER-2013 rows, FER+ majority labels",
+    "fatigue_recall": "fatigue recall, people not trained on",
+    "fatigue_false_on_fer2013": "FER-2013 faces taken for fatigue",
+    "fatigue_false_on_alert_controls": "alert controls taken for fatigue",
+}
+
+TEXT = """# Model {version}
+
+Reads the *apparent expression* of one face (48x48 grey) as {labels}. INT8, {size:.2f} MB,
+for the agent on a workstation's Raspberry Pi. A first model: the figures below are where it stands, not where it
+should end.
+
+## Use
+
+- Trends of apparent expression over groups and shifts, and lasting signs of tiredness for the safety officer.
+- Not for decisions about a person: not for hiring, pay, discipline or performance. A face is no measure of what someone
+  feels; a frown of concentration can read as `stress`. Not medical advice.
+- `stress` means a tense-looking face (FER-2013's angry, fear and disgust), `neutral` includes surprise, `fatigue` means
+  closed eyes or a yawn in one frame. Only signs that last become an episode.
+
+## Data
+
+{sources}; {rows} training rows. {votes}
+
+FER-2013 has no tired faces: `fatigue` was learnt from the pictures named `custom:`, split by person; alert controls
+were learnt as "anything but fatigue". Training rows with the same pixels as a test row were dropped; near-duplicates
+were not looked for. {licence}
+
+## Figures
+
+The INT8 file itself, through the device's classifier. `validation` chose the epoch and the temperature
+({temperature}), the other columns chose nothing.
+
+{scores}
+
+Gates at export:
+
+{gates}
+
+    stressvision-train prepare --fer2013 fer2013.csv --ferplus fer2013new.csv --custom PICTURES --out DATA
+    stressvision-train fit --recipe training/recipes/{recipe} --data DATA --out RUN
+    stressvision-train export RUN --version {version} --out models/stressvision
+    stressvision-train evaluate models/stressvision/{file} --data DATA --split test
+    stressvision-train benchmark models/stressvision/{file}
+
+Exported on {machine}; seed {seed}. The digests of data, calibration faces and model are in `manifest.json`.
+
+## Limits
+
+- FER-2013's labels are noisy: they and FER+'s votes disagree on more than a third of the rows, so a figure means
+  little without its labels. `sad` and `stress` are mixed up most.
+- Web portraits, not workstation cameras: expect less in the field, and measure it there before trusting a trend.
+- Closed eyes and acted yawns stand in for tiredness. Laughing with closed eyes, looking down and talking are its
+  likely false alarms.
+- Who is under-represented was not audited. A rough frontal face of 48 pixels or more is needed.
+"""
+
+
+def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
+    """Write `README.md` beside the model from its manifest and gates."""
+    made = manifest.provenance
+    votes = "Targets mix FER-2013's labels with FER+'s votes." if made["ferplus_votes"] else ""
+    text = TEXT.format(
+        version=manifest.version,
+        labels=", ".join(f"`{label}`" for label in manifest.labels),
+        size=manifest.size_bytes / 1e6,
+        sources="Sources: " + ", ".join(made["sources"]),
+        rows=made["train_rows"],
+        votes=votes,
+        licence=manifest.licence_note,
+        temperature=manifest.temperature,
+        scores=_score_table(manifest.scores["int8"]),
+        gates="\n".join(f"- {gate.name}: {_figure(gate)} (bar {gate.bar})" for gate in gates),
+        recipe=made["recipe"],
+        file=manifest.file,
+        machine=machine(),
+        seed=made["seed"],
+    )
+    (out / "README.md").write_text(text, encoding="utf-8")
+
+
+def _score_table(scores: dict[str, dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for short in scores.values() for name in short))
+    lines = ["| | " + " | ".join(scores) + " |", "|---|" + "---|" * len(scores)]
+    for name in names:
+        saying = SAYINGS.get(name, name.replace("_", " "))
+        cells = [_cell(name, short.get(name)) for short in scores.values()]
+        lines.append(f"| {saying} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    if name == "rows":
+        return f"{value:.0f}"
+    return f"{value:.3f}" if name == "ece" else f"{100 * value:.1f} %"
+
+
+def _figure(gate: Gate) -> str:
+    if gate.met is None:
+        return "not tried, one interpreter is missing"
+    return f"{gate.figure:.4f}" if isinstance(gate.figure, float) else str(gate.figure)

@@ -1,0 +1,137 @@
+"""Export a run as the INT8 file that devices run, judged as they run it, with manifest and card."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stressvision_contracts.labels import LABELS
+from stressvision_contracts.manifest import Manifest
+from stressvision_training.architecture import for_device
+from stressvision_training.calibration import fit_temperature
+from stressvision_training.card import write_card
+from stressvision_training.dataset import Dataset, read_dataset
+from stressvision_training.episodes import thresholds
+from stressvision_training.evaluate import judge, output_truth, summary
+from stressvision_training.fit import BEST, RECIPE, RUN
+from stressvision_training.gates import Gate, integer_gate, quality_gates, runtime_gates
+from stressvision_training.predictor import Int8Predictor, load_network, network_probabilities
+from stressvision_training.quantise import representative, to_int8
+from stressvision_training.recipe import read_recipe
+from stressvision_training.rows import FACE, SIDE, SourceError
+from stressvision_training.runtimes import probabilities_in
+from stressvision_vision.classifier import MANIFEST_NAME, RUNTIMES, Runtime
+
+MODEL: Final = "model_int8.tflite"
+LICENCE_NOTE: Final = (
+    "Weights derived from data offered for research only: {sources}. For evaluation; not licensed for commercial use."
+)
+
+
+def export(run: Path, out: Path, version: str, data: Path | None = None) -> tuple[Manifest, list[Gate]]:
+    """Write model, manifest and card of `run` to `out`; return the manifest and the gates, some perhaps unmet.
+
+    The data are those the run was trained on, from `data` or where they lay then.
+    """
+    facts = _facts(run)
+    dataset = read_dataset(data or Path(facts["data_folder"]))
+    if dataset.digests != facts["data"]:
+        raise SourceError(
+            f"{run}: was trained on other data than lie in the data folder; name the right one with --data"
+        )
+    recipe = read_recipe(run / RECIPE)
+    network = load_network(run / BEST)
+    device = for_device(network, recipe.architecture, dataset.scheme, SIDE)
+    faces, faces_digest = representative(dataset.part("train"), recipe.seed)
+    content = to_int8(device, faces)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MODEL).write_bytes(content)
+    provenance = _provenance(facts, recipe.seed, faces_digest, len(faces), dataset)
+    manifest = _manifest(content, version, dataset, provenance)
+    _write(out, manifest)
+    validation = dataset.part("validation")
+    raw = Int8Predictor(out)(validation.images)
+    clear, truth = output_truth(validation)
+    manifest = msgspec.structs.replace(manifest, temperature=fit_temperature(raw[clear], truth[clear]))
+    _write(out, manifest)
+    whole = network_probabilities(network, validation.images, dataset.scheme)
+    gates = _gates(out, whole, validation)
+    manifest = msgspec.structs.replace(manifest, scores=_scores(out, dataset, gates))
+    _write(out, manifest)
+    write_card(out, manifest, gates)
+    return manifest, gates
+
+
+def _facts(run: Path) -> dict[str, Any]:
+    try:
+        facts: dict[str, Any] = json.loads((run / RUN).read_text())
+    except OSError as error:
+        raise SourceError(f"{run / RUN}: {error.strerror}; give the --out folder of a fit") from error
+    return facts
+
+
+def _manifest(content: bytes, version: str, dataset: Dataset, provenance: dict[str, Any]) -> Manifest:
+    return Manifest(
+        version=version,
+        file=MODEL,
+        digest=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+        label_scheme=dataset.scheme,
+        labels=list(LABELS[dataset.scheme]),
+        input=FACE,
+        episodes=thresholds(dataset.scheme),
+        provenance=provenance,
+        licence_note=LICENCE_NOTE.format(sources=", ".join(provenance["sources"])),
+    )
+
+
+def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int, data: Dataset) -> dict[str, Any]:
+    return {
+        "recipe": facts["recipe"],
+        "seed": seed,
+        "data": facts["data"],
+        "sources": sorted(set(data.sources[data.splits == "train"].tolist())),
+        "ferplus_votes": bool(data.votes.any()),
+        "train_rows": int((data.splits == "train").sum()),
+        "calibration_faces": faces,
+        "calibration_sha256": faces_digest,
+        "versions": facts["versions"] | {"stressvision-training": importlib.metadata.version("stressvision-training")},
+    }
+
+
+def _gates(out: Path, whole: NDArray[np.float32], validation: Dataset) -> list[Gate]:
+    by_runtime: dict[Runtime, NDArray[np.float32]] = {
+        runtime: probabilities_in(runtime, out, validation.images)
+        for runtime, module in RUNTIMES.items()
+        if importlib.util.find_spec(module.split(".")[0]) is not None
+    }
+    clear, truth = output_truth(validation)
+    int8 = by_runtime["litert"]
+    gates = quality_gates(whole, int8, truth, clear, (out / MODEL).stat().st_size)
+    from ai_edge_litert.interpreter import Interpreter
+
+    return [*gates, *runtime_gates(int8, by_runtime.get("tflite")), integer_gate(Interpreter(str(out / MODEL)))]
+
+
+def _scores(out: Path, dataset: Dataset, gates: list[Gate]) -> dict[str, Any]:
+    asked = Int8Predictor(out)
+    found = {
+        split: summary(judge(asked(part.images), part))
+        for split in ("validation", "public", "test")
+        if (dataset.splits == split).any() and (part := dataset.part(split))
+    }
+    rounded = {split: {name: round(value, 4) for name, value in short.items()} for split, short in found.items()}
+    return {
+        "int8": rounded,
+        "gates": {gate.name: None if gate.met is None else round(gate.figure, 5) for gate in gates},
+    }
+
+
+def _write(out: Path, manifest: Manifest) -> None:
+    (out / MANIFEST_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
