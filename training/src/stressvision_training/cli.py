@@ -71,6 +71,7 @@ def fit(
     recipe: Annotated[Path, typer.Option(help="A TOML file; see training/recipes.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="The run's folder; an interrupted run in it goes on.")],
+    init: Annotated[Path | None, typer.Option(help="A .keras network of the same architecture to begin with.")] = None,
     as_json: Json = False,
 ) -> None:
     """Train by a recipe, with a checkpoint per epoch; run the same command again to go on after a kill."""
@@ -89,7 +90,7 @@ def fit(
                 progress.console.print(_line(record), highlight=False)
 
         try:
-            best = run(recipe, data, out, report)
+            best = run(recipe, data, out, report, init)
         except (SourceError, OSError, FloatingPointError) as error:
             raise _fail(error) from error
     print(json.dumps({"best": best}) if as_json else f"best: {_line(best)}\nin {out}")
@@ -109,6 +110,7 @@ def evaluate(
     data: Data,
     split: Annotated[str, typer.Option(help="train, validation, test, or public (FER-2013's PublicTest).")] = "test",
     out: Annotated[Path | None, typer.Option(help="Write report.json and figures here.")] = None,
+    record: Annotated[Path | None, typer.Option(help="Append a line per source of labels to this CSV.")] = None,
     as_json: Json = False,
 ) -> None:
     """Judge a model on one split; an INT8 file is run by the classifier that devices use."""
@@ -123,6 +125,10 @@ def evaluate(
 
         write_figures(out, report, probabilities, truth)
         (out / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    if record is not None:
+        from stressvision_training.results import append
+
+        append(record, report)
     if as_json:
         print(json.dumps(report))
         return

@@ -95,6 +95,7 @@ def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int,
     return {
         "recipe": facts["recipe"],
         "seed": seed,
+        "init": facts.get("init"),
         "data": facts["data"],
         "sources": sorted(set(data.sources[data.splits == "train"].tolist())),
         "ferplus_votes": bool(data.votes.any()),

@@ -17,10 +17,10 @@ from stressvision_training import checkpoint
 from stressvision_training.architecture import build
 from stressvision_training.batches import Batches
 from stressvision_training.classes import FINE
-from stressvision_training.dataset import Dataset, read_dataset
+from stressvision_training.dataset import Dataset, file_digest, read_dataset
 from stressvision_training.evaluate import judge as judge_rows
 from stressvision_training.evaluate import summary
-from stressvision_training.predictor import network_probabilities
+from stressvision_training.predictor import load_network, network_probabilities
 from stressvision_training.recipe import Recipe, read_recipe
 from stressvision_training.rows import SourceError
 from stressvision_training.targets import candidate_loss, soft_targets
@@ -33,23 +33,28 @@ RECIPE: Final = "recipe.toml"
 Report = Callable[[dict[str, Any]], None]
 
 
-def fit(recipe_path: Path, data: Path, out: Path, report: Report = lambda _: None) -> dict[str, Any]:
+def fit(
+    recipe_path: Path, data: Path, out: Path, report: Report = lambda _: None, init: Path | None = None
+) -> dict[str, Any]:
     """Train, or go on training, the run in `out`; return the record of its best epoch.
 
+    `init` is a .keras network of the same architecture whose weights a new run begins with.
     `report` gets a record per epoch and, in between, `{"epoch", "share"}` as an epoch advances. `SourceError` when
     `out` holds a run of another recipe or other data.
     """
     recipe, dataset = read_recipe(recipe_path), read_dataset(data)
-    _begin(out, recipe_path, data, dataset)
+    _begin(out, recipe_path, data, dataset, init)
     _limit_threads(recipe)
     train, validation = dataset.part("train"), dataset.part("validation")
     custom = np.char.startswith(train.sources, "custom")
     repeats = np.where(custom, recipe.targets.custom_repeat, 1)
     batches = Batches(train.images, soft_targets(train, recipe.targets.votes), repeats, recipe)
     model = _compiled(recipe, len(FINE[dataset.scheme]), len(batches))
-    average, state = checkpoint.load(out, model) or (model.get_weights(), {"epoch": 0, "best": None})
+    if init is not None:
+        _begin_with(model, init)
+    average, state = checkpoint.load(out, model) or (model.get_weights(), {"best": None, "epochs": []})
     judge = build(recipe.architecture, len(FINE[dataset.scheme]))
-    for epoch in range(state["epoch"], recipe.epochs):
+    for epoch in range(len(state["epochs"]), recipe.epochs):
         began = time.monotonic()
         loss = _epoch(model, average, batches, epoch, recipe, report)
         judge.set_weights(average)
@@ -61,10 +66,9 @@ def fit(recipe_path: Path, data: Path, out: Path, report: Report = lambda _: Non
         if state["best"] is None or record["macro_f1"] >= state["best"]["macro_f1"]:
             state["best"] = record
             _save_model(judge, out)
-        state["epoch"] = epoch + 1
+        state["epochs"].append(record)
         checkpoint.save(out, model, average, state)
-        with (out / PROGRESS).open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        (out / PROGRESS).write_text("".join(json.dumps(done) + "\n" for done in state["epochs"]))
         report(record)
     best: dict[str, Any] = state["best"]
     return best
@@ -113,6 +117,20 @@ def _compiled(recipe: Recipe, classes: int, steps: int) -> Any:
     return model
 
 
+def _begin_with(model: Any, init: Path) -> None:
+    try:
+        model.set_weights(load_network(init).get_weights())
+    except ValueError as error:
+        raise SourceError(f"{init}: its layers are not those of the recipe: {error}") from error
+
+
+def _origin(init: Path) -> dict[str, Any]:
+    """Return the digest of the network that a run begins with, and of its own run what lies beside it."""
+    facts = json.loads((init.parent / RUN).read_text()) if (init.parent / RUN).is_file() else {}
+    lines = (init.parent / PROGRESS).read_text().splitlines() if (init.parent / PROGRESS).is_file() else []
+    return {"sha256": file_digest(init), "recipe": facts.get("recipe"), "epochs": len(lines)}
+
+
 def _limit_threads(recipe: Recipe) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import cv2
@@ -126,7 +144,7 @@ def _limit_threads(recipe: Recipe) -> None:
         return  # TensorFlow is already running in this process and keeps the threads it has
 
 
-def _begin(out: Path, recipe_path: Path, data: Path, dataset: Dataset) -> None:
+def _begin(out: Path, recipe_path: Path, data: Path, dataset: Dataset, init: Path | None) -> None:
     out.mkdir(parents=True, exist_ok=True)
     recipe = read_recipe(recipe_path)
     stored = out / RUN
@@ -141,6 +159,7 @@ def _begin(out: Path, recipe_path: Path, data: Path, dataset: Dataset) -> None:
         "recipe": recipe_path.name,
         "seed": recipe.seed,
         "labels": dataset.scheme,
+        "init": _origin(init) if init else None,
         "data": dataset.digests,
         "data_folder": str(data.resolve()),
         "versions": versions,
