@@ -141,10 +141,14 @@ def test_the_manifest_says_what_the_model_is(model: Path) -> None:
 def test_the_int8_file_is_judged_as_devices_run_it(model: Path, run: Path, folder: Path) -> None:
     figures = folder / "figures"
     options = ["--data", folder / "data", "--split", "test", "--json"]
-    asked = ["evaluate", model / "model_int8.tflite", *options, "--out", figures]
-    done = CliRunner().invoke(app, list(map(str, asked)))
+    asked = ["evaluate", model / "model_int8.tflite", *options, "--out", figures, "--record", folder / "results.csv"]
+    for _ in range(2):
+        done = CliRunner().invoke(app, list(map(str, asked)))
     assert done.exit_code == 0, done.output
     int8 = json.loads(done.output)
+    lines = (folder / "results.csv").read_text().splitlines()
+    assert len(lines) == 1 + 2 * 4
+    assert "fer2013, FER+ majority" in lines[4]
     assert int8["accuracy"] > 0.9
     assert sum(map(sum, int8["confusion"])) == int8["rows"]
     assert int8["fatigue"]["false_on_fer2013"]["rows"] == 70
