@@ -6,6 +6,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import psycopg
+
 from native.binaries import as_postgres, find_postgres, postgres_owner
 from native.layout import ROOT, Layout
 
@@ -102,3 +104,13 @@ def make_owner(layout: Layout) -> None:
         )
     if done.returncode != 0:
         raise RuntimeError(f"the owner's role could not be made: {done.stderr}")
+
+
+def schema_revision(layout: Layout) -> str | None:
+    """The migration that the database is at; None where there is no database or no schema yet."""
+    try:
+        with psycopg.connect(layout.settings["STRESSVISION_OWNER_DATABASE_URL"], connect_timeout=5) as connection:
+            row = connection.execute("SELECT version_num FROM public.alembic_version").fetchone()
+    except psycopg.Error:
+        return None
+    return str(row[0]) if row is not None else None

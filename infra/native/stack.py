@@ -14,12 +14,13 @@ from native.binaries import find_optional
 from native.configs import write_prometheus, write_redis
 from native.layout import MARKER, ROOT, Layout
 from native.parts import Part, servers, services, watchers
-from native.postgres import make_owner, prepare_data
+from native.postgres import make_owner, prepare_data, schema_revision
 from native.processes import find_marked, holder_of, is_free
-from native.supervision import Supervisor, clear_leftovers, write_config
+from native.supervision import Supervisor, clear_leftovers, fingerprint, write_config
 from native.system import ensure_servers
 
 HEALTH_DEADLINE_S = 120.0
+MODEL = ROOT / "models" / "stressvision"
 MAX_DEATHS = 40
 """Looks, 0.2 s apart, at a part that ends as soon as it is started, before `up` gives it up."""
 STOP_ORDER = ["grafana", "prometheus", "beat", "worker", "ingest", "control", "redis", "postgres"]
@@ -64,11 +65,9 @@ def up(layout: Layout) -> None:
             with step("supervisor"):
                 supervisor.start()
         _start(layout, supervisor, first)
-        with step("schema, roles, partitions"):
-            make_owner(layout)
-            _run(layout, "stressvision-store", "upgrade")
+        renewed = _bring_schema_up(layout)
         _start(layout, supervisor, rest)
-        _register_model(layout)
+        _register_model(layout, anew=renewed)
     tell_where_to_look(layout)
 
 
@@ -154,11 +153,31 @@ def _run(layout: Layout, *command: str) -> None:
         raise StackError(f"`{' '.join(command)}` failed ({done.returncode}):\n{(done.stdout + done.stderr)[-4000:]}")
 
 
-def _register_model(layout: Layout) -> None:
-    model = ROOT / "models" / "stressvision"
-    if (model / "manifest.json").exists():
-        with step("the shipped model, registered"):
-            _run(layout, "stressvision", "models", "register", str(model))
+def _bring_schema_up(layout: Layout) -> bool:
+    """Roles, schema, partitions; whether anything was due since the last time that this ended well."""
+    stamp = layout.folder / "schema.stamp"
+    made_of = fingerprint((ROOT / "libs" / "store", layout.dotenv))
+    if read_text(stamp) == f"{made_of} {schema_revision(layout)}":
+        return False
+    with step("schema, roles, partitions"):
+        make_owner(layout)
+        _run(layout, "stressvision-store", "upgrade")
+    stamp.write_text(f"{made_of} {schema_revision(layout)}")
+    return True
+
+
+def _register_model(layout: Layout, *, anew: bool) -> None:
+    """The model in this repository; ingest refuses events of a model that it does not know."""
+    stamp, made_of = layout.folder / "model.stamp", fingerprint((MODEL,))
+    if not (MODEL / "manifest.json").exists() or (read_text(stamp) == made_of and not anew):
+        return
+    with step("the shipped model, registered"):
+        _run(layout, "stressvision", "models", "register", str(MODEL))
+    stamp.write_text(made_of)
+
+
+def read_text(file: Path) -> str | None:
+    return file.read_text() if file.exists() else None
 
 
 def tell_where_to_look(layout: Layout) -> None:

@@ -37,6 +37,8 @@ chmod=0700
 supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 """
 
+SOURCES = {".py", ".json", ".toml", ".tflite"}
+
 PROGRAM = """
 ; settings {digest}
 [program:{name}]
@@ -84,11 +86,19 @@ def write_config(layout: Layout, parts: list[Part]) -> None:
 
 def _digest(part: Part, environment: dict[str, str]) -> str:
     """Changes when a part must be restarted: other settings, other code, another configuration file."""
-    digest = hashlib.sha256(json.dumps(environment, sort_keys=True).encode())
-    for file in sorted(path for root in part.made_of for path in ([root] if root.is_file() else root.rglob("*.py"))):
-        status = file.stat()
-        digest.update(f"{file} {status.st_mtime_ns} {status.st_size}".encode())
-    return digest.hexdigest()[:16]
+    text = json.dumps(environment, sort_keys=True) + fingerprint(part.made_of)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def fingerprint(made_of: tuple[Path, ...]) -> str:
+    """Changes when one of these files, or a source file in one of these folders, is written."""
+    digest = hashlib.sha256()
+    for root in made_of:
+        files = [root] if root.is_file() else (path for path in root.rglob("*") if path.suffix in SOURCES)
+        for file in sorted(files):
+            status = file.stat()
+            digest.update(f"{file} {status.st_mtime_ns} {status.st_size}".encode())
+    return digest.hexdigest()
 
 
 def _quote(command: list[str]) -> str:
