@@ -17,8 +17,6 @@ import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
 from sqlalchemy import Engine
-from support.database import Database
-from support.servers import free_port, wait_until
 
 from stressvision_contracts.fleet import ASSERTION_AUDIENCE, ASSERTION_TYPE
 from stressvision_ingest.app import create_app
@@ -26,6 +24,9 @@ from stressvision_ingest.settings import Settings
 from stressvision_store.enrolment_codes import create_code
 from stressvision_store.session import transaction
 from stressvision_store.tables import ModelVersion
+from stressvision_store.workforce_tables import Area, Site, Station
+from support.database import Database
+from support.servers import free_port, wait_until
 
 MODEL = "company5-1.0.0"
 Event = dict[str, Any]
@@ -67,9 +68,9 @@ def text_of(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def make_window(ended_at: datetime | None = None, **changes: Any) -> Event:
+def make_window(at: datetime | None = None, /, **changes: Any) -> Event:
     """A minute of capture, valid unless told otherwise. A change to `...` leaves the field out."""
-    ended_at = ended_at or datetime.now(UTC)
+    ended_at = at or datetime.now(UTC)
     event: Event = {
         "kind": "window",
         "event_id": str(uuid7(ended_at)),
@@ -86,8 +87,8 @@ def make_window(ended_at: datetime | None = None, **changes: Any) -> Event:
     return _changed(event, changes)
 
 
-def make_episode(ended_at: datetime | None = None, **changes: Any) -> Event:
-    ended_at = ended_at or datetime.now(UTC)
+def make_episode(at: datetime | None = None, /, **changes: Any) -> Event:
+    ended_at = at or datetime.now(UTC)
     event: Event = {
         "kind": "episode",
         "event_id": str(uuid7(ended_at)),
@@ -105,8 +106,8 @@ def make_episode(ended_at: datetime | None = None, **changes: Any) -> Event:
     return _changed(event, changes)
 
 
-def make_gap(ended_at: datetime | None = None, **changes: Any) -> Event:
-    ended_at = ended_at or datetime.now(UTC)
+def make_gap(at: datetime | None = None, /, **changes: Any) -> Event:
+    ended_at = at or datetime.now(UTC)
     event: Event = {
         "kind": "gap",
         "event_id": str(uuid7(ended_at)),
@@ -136,6 +137,21 @@ def register_model(engine: Engine, version: str = MODEL, **columns: Any) -> None
 def new_code(engine: Engine, *, station_id: int | None = None, valid_for: timedelta = timedelta(hours=1)) -> str:
     with transaction(engine) as session:
         return create_code(session, station_id=station_id, valid_for=valid_for)[1]
+
+
+def make_station(engine: Engine, name: str, profile: str = "safety") -> int:
+    """A station at a site of its own; its id."""
+    with transaction(engine) as session:
+        site = Site(name=f"site {name}", time_zone="America/Lima", profile=profile)
+        session.add(site)
+        session.flush()
+        area = Area(site_id=site.id, name="area")
+        session.add(area)
+        session.flush()
+        station = Station(area_id=area.id, name=name)
+        session.add(station)
+        session.flush()
+        return station.id
 
 
 @dataclass

@@ -13,7 +13,7 @@ _SECOND_US: Final = 1_000_000
 
 
 def to_us(time: datetime) -> int:
-    """Microseconds since 1970; exact to the microsecond until the year 2255."""
+    """Microseconds since 1970; exact to the microsecond from there until the year 2100."""
     return round(time.timestamp() * 1e6)
 
 

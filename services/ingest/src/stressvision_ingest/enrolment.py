@@ -5,6 +5,7 @@ import binascii
 from typing import Final
 from urllib.parse import parse_qsl
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from fastapi import APIRouter, Request, Response
@@ -12,7 +13,8 @@ from starlette.concurrency import run_in_threadpool
 
 from stressvision_contracts.fleet import ASSERTION_TYPE, Enrolment, EnrolmentRequest, Token
 from stressvision_ingest import metrics
-from stressvision_ingest.answers import decode, json_response, read_small_body
+from stressvision_ingest.answers import json_response, read_small_body
+from stressvision_ingest.decoding import decode
 from stressvision_ingest.errors import (
     BadEnvelopeError,
     ExpiredCodeError,
@@ -42,6 +44,8 @@ from stressvision_store.session import transaction
 
 ENROL_PATH: Final = "/v1/enroll"
 _KEY_BYTES: Final = 32
+_ENROLMENT: Final = msgspec.json.Decoder(EnrolmentRequest)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, object])
 
 _PROBLEMS: Final[dict[type[RefusedError], type[ProblemError]]] = {
     NotFoundError: UnknownCodeError,
@@ -82,7 +86,7 @@ async def _enrol_counted(parts: Parts, request: Request) -> Enrolment:
     if wait_s > 0:
         metrics.ENROLMENTS.labels(outcome="limited").inc()
         raise TooManyError("too many wrong enrolment codes from this address; wait", retry_after_s=int(wait_s) + 1)
-    enrolment = decode(await read_small_body(request), EnrolmentRequest)
+    enrolment = decode(await read_small_body(request), _ENROLMENT)
     try:
         device_id = await run_in_threadpool(_enrol, parts, enrolment, read_public_key(enrolment.public_key))
     except ProblemError:
@@ -115,7 +119,7 @@ async def _fields_of(request: Request) -> object:
             return dict(parse_qsl(body.decode(), strict_parsing=True, max_num_fields=20))
         except ValueError as error:
             raise NotJsonError(f"the body is no form: {error}") from None
-    return decode(body, dict)
+    return decode(body, _FIELDS)
 
 
 def build_router(parts: Parts) -> APIRouter:

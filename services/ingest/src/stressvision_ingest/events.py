@@ -17,7 +17,6 @@ from stressvision_ingest.bodies import DisconnectedError, read_body
 from stressvision_ingest.clocks import now_us
 from stressvision_ingest.errors import BusyError, ProblemError, TooManyError, problem_of
 from stressvision_ingest.parts import Parts
-from stressvision_ingest.roster import SOON_S
 from stressvision_ingest.verdicts import Judged, Terms, judge
 
 PATH: Final = "/v1/events"
@@ -73,7 +72,7 @@ class EventsEndpoint:
         roster = self._parts.roster
         judged = judge(body, self._terms(device_id, profile, received_us))
         if judged.unknown_models - roster.models.keys():
-            await roster.refresh(if_older_than_s=SOON_S)  # it may have been registered a moment ago
+            await roster.refresh_soon()  # it may have been registered a moment ago
             if judged.unknown_models & roster.models.keys():
                 judged = judge(body, self._terms(device_id, profile, received_us))
         return judged

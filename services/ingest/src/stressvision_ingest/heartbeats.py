@@ -3,18 +3,21 @@
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from stressvision_contracts.fleet import Heartbeat, HeartbeatReply
 from stressvision_ingest import metrics
-from stressvision_ingest.answers import decode, json_response, read_small_body
+from stressvision_ingest.answers import json_response, read_small_body
+from stressvision_ingest.decoding import decode
 from stressvision_ingest.openapi import describe
 from stressvision_ingest.parts import Parts
 from stressvision_store import devices
 from stressvision_store.session import transaction
 
 PATH: Final = "/v1/heartbeat"
+_HEARTBEAT: Final = msgspec.json.Decoder(Heartbeat)
 
 
 def _record(parts: Parts, device_id: int, heartbeat: Heartbeat, received_at: datetime) -> HeartbeatReply:
@@ -38,7 +41,7 @@ def build_router(parts: Parts) -> APIRouter:
         received_at = datetime.now(UTC)
         device_id = parts.tokens.device_of(request.headers.get("authorization", ""))
         await parts.roster.standing(device_id)
-        said = decode(await read_small_body(request), Heartbeat)
+        said = decode(await read_small_body(request), _HEARTBEAT)
         reply = await run_in_threadpool(_record, parts, device_id, said, received_at)
         metrics.HEARTBEATS.inc()
         return json_response(reply, 200)

@@ -25,7 +25,7 @@ GREATEST_AGE_S: Final = 5.0
 """How late a revocation may take effect. Beyond it, requests wait for a fresh copy."""
 
 SOON_S: Final = 0.2
-"""How old a copy must be to be read again because it lacks something: bounds what strangers can make us ask."""
+"""How old a copy must be to be read again because it lacks something."""
 
 
 class RosterCopy:
@@ -56,8 +56,7 @@ class RosterCopy:
             self._start_reading()
         known = self._devices.get(device_id)
         if known is None:
-            await asyncio.sleep(SOON_S - self._age_s())  # it may have joined through another replica just now
-            await self.refresh()
+            await self.refresh_soon()  # it may have joined through another replica just now
             known = self._devices.get(device_id)
         if known is None:
             raise UnauthorizedError(f"there is no device {device_id}; enrol again")
@@ -65,11 +64,14 @@ class RosterCopy:
             raise RevokedDeviceError(f"device {device_id} has been revoked")
         return known
 
-    async def refresh(self, *, if_older_than_s: float = 0.0) -> None:
+    async def refresh_soon(self) -> None:
+        """As `refresh`, but for questions that strangers can provoke: a few times a second at most."""
+        await asyncio.sleep(SOON_S - self._age_s())
+        await self.refresh()
+
+    async def refresh(self) -> None:
         """Read again now, once for all who ask at the same time. Raise `BusyError` when the database is away."""
         asked_s = self._clock()
-        if self._age_s() < if_older_than_s:
-            return
         await asyncio.shield(self._start_reading())
         if self._read_at_s is not None and self._read_at_s < asked_s:  # that reading had begun before
             await asyncio.shield(self._start_reading())

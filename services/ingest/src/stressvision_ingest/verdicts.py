@@ -4,10 +4,9 @@ Pure. A batch is decoded in one go; only when that fails is it taken apart, so t
 neighbours nothing but time. JSON knows no NaN: a body with a bare NaN is no JSON and is refused whole.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -25,7 +24,8 @@ from stressvision_contracts.events import (
 )
 from stressvision_contracts.labels import PROFILE_CONDITIONS, PROFILE_LABELS, Label, SiteProfile
 from stressvision_ingest.clocks import Correction, correction, to_us
-from stressvision_ingest.errors import BadEnvelopeError, NotJsonError, TooLargeError
+from stressvision_ingest.decoding import decode, identity, printable, reason_of
+from stressvision_ingest.errors import TooLargeError
 from stressvision_store.intake import Flush, Letter
 from stressvision_store.records import EPISODE, GAP, WINDOW, WORD, layout_of, pack, place_of
 
@@ -38,8 +38,6 @@ SECONDS_TOLERANCE: Final = 1.0
 MAX_LETTER_BYTES: Final = 4_096
 """A valid event has less than half of that; what a larger one carries is not kept."""
 
-MAX_DETAIL: Final = 200
-MAX_ID: Final = 64
 
 _DAY_US: Final = 86_400_000_000
 _SECOND_US: Final = 1_000_000
@@ -54,7 +52,6 @@ class _LooseBatch(BatchEnvelope, frozen=True, kw_only=True, forbid_unknown_field
 _BATCH: Final = msgspec.json.Decoder(EventBatch)
 _LOOSE_BATCH: Final = msgspec.json.Decoder(_LooseBatch)
 _EVENT: Final = msgspec.json.Decoder(AnyEvent)
-_ANYTHING: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -122,12 +119,7 @@ def judge(body: bytes, terms: Terms) -> Judged:
 
 
 def _decode_loosely(body: bytes) -> _LooseBatch:
-    try:
-        batch = _LOOSE_BATCH.decode(body)
-    except msgspec.ValidationError as error:
-        raise BadEnvelopeError(str(error), field=field_of(str(error))) from None
-    except (ValueError, RecursionError) as error:
-        raise NotJsonError(f"the body is no JSON: {printable(str(error))}") from None
+    batch = decode(body, _LOOSE_BATCH)
     if len(batch.events) > MAX_EVENTS:
         raise TooLargeError(f"a batch may have {MAX_EVENTS} events; this one has {len(batch.events)}; halve it")
     return batch
@@ -140,7 +132,7 @@ def _judge_loosely(batch: _LooseBatch, terms: Terms) -> Judged:
         try:
             event = _EVENT.decode(body)
         except (ValueError, RecursionError) as error:
-            judge_one.refuse(place, _reason_of(error, body), str(error), body)
+            judge_one.refuse(place, reason_of(error, body), str(error), body)
         else:
             judge_one(place, event, body)
     return _finish(judged, terms)
@@ -192,7 +184,7 @@ class _Judge:
     def refuse(self, place: int, reason: RejectReason, detail: str, body: bytes) -> None:
         """For what is no event at all."""
         self._judged.size += 1
-        event_id, seq = _identity(body)
+        event_id, seq = identity(body)
         if seq is not None:
             self._judged.max_seq = max(self._judged.max_seq, seq)
         self._put(place, reason, detail, event_id, seq, body)
@@ -289,49 +281,6 @@ def letter(
         body=body[:MAX_LETTER_BYTES],
         sent_at=envelope.sent_at,
         boot_id=envelope.boot_id,
-    )
-
-
-def printable(text: str) -> str:
-    """Of words that a device had a hand in: what Postgres and JSON can hold, and no more than fits a line."""
-    return text.encode(errors="replace").decode().replace("\0", "\\u0000")[:MAX_DETAIL]
-
-
-def field_of(message: str) -> str:
-    """The path of the field, which msgspec puts at the end of its message."""
-    found = re.search(r"at `(\$[^`]*)`$", message)
-    return found.group(1) if found else "$"
-
-
-_REASONS: Final[tuple[tuple[str, RejectReason], ...]] = (
-    (r"unknown field", "unknown_field"),
-    (r"enum value .* - at `(?:key in )?\$\.(?:seconds|mean_probability|condition)`", "unknown_label"),
-    (r"at `\$\.(?:event_id|episode_id)`$", "bad_id"),
-    (r"at `\$\.(?:started_at|ended_at)`$", "bad_time"),
-    (r"out of range|[<>]=? |length|regex|enum value", "bad_value"),
-)
-"""What msgspec says when one event is wrong, first match wins; anything else is malformed."""
-
-
-def _reason_of(error: Exception, body: bytes) -> RejectReason:
-    if isinstance(error, UnicodeDecodeError) or b"\\u0000" in body:
-        return "bad_text"
-    message = str(error)
-    return next((reason for pattern, reason in _REASONS if re.search(pattern, message)), "malformed")
-
-
-def _identity(body: bytes) -> tuple[str | None, int | None]:
-    """The id and the sequence number of something that is no event, as far as it has them."""
-    try:
-        thing: Any = _ANYTHING.decode(body)
-    except (ValueError, RecursionError):
-        return None, None
-    if not isinstance(thing, dict):
-        return None, None
-    event_id, seq = thing.get("event_id"), thing.get("seq")
-    return (
-        printable(event_id)[:MAX_ID] if isinstance(event_id, str) else None,
-        seq if isinstance(seq, int) and not isinstance(seq, bool) and 0 <= seq < 2**63 else None,
     )
 
 
