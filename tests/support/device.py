@@ -123,6 +123,7 @@ class SmallServer:
         self.now: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.tokens = 0
         self.token_replies: list[Reply] = []
+        self.enrolment_replies: list[Reply] = []
         self.url = ""
 
     def take(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -175,6 +176,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _enroll(self, body: bytes) -> Reply:
         self.small.enrolment = json.loads(body)
+        if self.small.enrolment_replies:
+            return self.small.enrolment_replies.pop(0)
         return Reply(201, {"device_id": 7})
 
     def _token(self, body: bytes) -> Reply:

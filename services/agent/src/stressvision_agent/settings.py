@@ -204,11 +204,13 @@ def _value(hint: Any, value: Any, file: str, name: str) -> Any:
         return _read(hint, value, file, f"{name}.")
     kind, *extras = get_args(hint)
     if get_origin(kind) is types.UnionType:
+        if value == "":
+            return None
         kind = next(part for part in get_args(kind) if part is not type(None))
     read = _scalar(kind, value, file, name)
     for extra in extras:
         if isinstance(extra, Range) and not extra.low <= read <= extra.high:
-            raise SettingsError(f"{file}: {name} = {value!r}; must be from {extra.low:g} to {extra.high:g}")
+            raise SettingsError(f"{file}: {name} = {value!r}; must be from {extra.low:.15g} to {extra.high:.15g}")
     return read
 
 
