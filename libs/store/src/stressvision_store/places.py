@@ -1,23 +1,16 @@
 """Sites, their areas, and the stations in them."""
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from stressvision_contracts.labels import SiteProfile
 from stressvision_store.changes import ALWAYS, attribution_changed
+from stressvision_store.local_time import check_time_zone
 from stressvision_store.paging import one, take
-from stressvision_store.refusals import ConflictError, InvalidError
+from stressvision_store.refusals import ConflictError
 from stressvision_store.workforce_tables import Area, Site, Station
-
-
-def check_time_zone(name: str) -> None:
-    """Refuse what is no IANA name; "EST" and "localtime" are, by accident of the data, but say too little."""
-    if name not in available_timezones() or ("/" not in name and name != "UTC"):
-        raise InvalidError(
-            f"{name!r} is no IANA time zone; write Area/City, for example America/Lima", field="time_zone"
-        )
 
 
 def create_site(session: Session, *, name: str, time_zone: str, profile: SiteProfile = "safety") -> Site:

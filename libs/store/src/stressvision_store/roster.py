@@ -9,9 +9,9 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from stressvision_store import assignments, consents, people, places, shifts
+from stressvision_store.local_time import Hours, check_hours
 from stressvision_store.refusals import InvalidError, RefusedError
 from stressvision_store.roster_csv import BadCell, RosterFile, RosterLine, read_roster
-from stressvision_store.shifts import Hours
 from stressvision_store.workforce_tables import Area, Employee, Shift, Site, Station
 
 _LOCK = 0x53560003
@@ -212,7 +212,7 @@ class _Import:
             self._note(line, "create", "shift", f"{site_name} / {name} ({shift.starts:%H:%M}–{shift.ends:%H:%M})")
         else:
             before = shifts.hours_of(self._session, shift)
-            hours = shifts.check_hours(_altered(before, thing))
+            hours = check_hours(_altered(before, thing))
             if hours != before:
                 shifts.change_shift(self._session, shift.id or 0, hours=hours)
                 self._note(line, "change", "shift", f"{site_name} / {name} ({hours.starts:%H:%M}–{hours.ends:%H:%M})")

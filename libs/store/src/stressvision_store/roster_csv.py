@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any, Final
 
-from stressvision_store.places import check_time_zone
+from stressvision_store.local_time import Break, check_time_zone
 from stressvision_store.refusals import InvalidError
-from stressvision_store.shifts import Break
 
 COLUMNS: Final = (
     "site", "time_zone", "area", "station", "shift", "starts", "ends", "weekdays", "breaks", "pseudonym", "name",

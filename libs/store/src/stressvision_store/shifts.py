@@ -1,56 +1,14 @@
-"""Shifts and their breaks: local times that repeat by weekday and may run over midnight."""
+"""Shifts and their breaks, as a site keeps them."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import time
-from itertools import pairwise
+from collections.abc import Sequence
 
 from sqlmodel import Session, col, delete, select
 
 from stressvision_store.changes import ALWAYS, attribution_changed
+from stressvision_store.local_time import DAYS, Break, Hours, check_hours, offset_s, overlap_day
 from stressvision_store.paging import one, take
-from stressvision_store.refusals import ConflictError, InvalidError
+from stressvision_store.refusals import ConflictError
 from stressvision_store.workforce_tables import Assignment, Shift, ShiftBreak, Site
-
-DAY_S = 86_400
-WEEK_S = 7 * DAY_S
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    starts: time
-    ends: time
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hours:
-    """When a shift is: `weekdays` are the ISO days on which it starts; `ends` not after `starts` is the next day."""
-
-    starts: time
-    ends: time
-    weekdays: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
-    breaks: tuple[Break, ...] = ()
-
-
-def check_hours(hours: Hours) -> Hours:
-    """The same hours in their one order of days and breaks; refuse what cannot be."""
-    for name, at in (("starts", hours.starts), ("ends", hours.ends)):
-        if at.second or at.microsecond or at.tzinfo is not None:
-            raise InvalidError(f"{at} is no whole minute of local time; write HH:MM", field=name)
-    if not hours.weekdays or not set(hours.weekdays) <= set(range(1, 8)):
-        raise InvalidError("weekdays are one or more of 1 (Monday) to 7 (Sunday)", field="weekdays")
-    return Hours(
-        starts=hours.starts,
-        ends=hours.ends,
-        weekdays=tuple(sorted(set(hours.weekdays))),
-        breaks=_check_breaks(hours),
-    )
-
-
-def length_s(starts: time, ends: time) -> int:
-    """Seconds of local time from one to the other; equal times are a whole day."""
-    return (_seconds(ends) - _seconds(starts) - 1) % DAY_S + 1
 
 
 def create_shift(session: Session, *, site_id: int, name: str, hours: Hours) -> Shift:
@@ -85,7 +43,7 @@ def list_shifts(
 def hours_of(session: Session, shift: Shift) -> Hours:
     """Breaks stand in the order in which they come."""
     rows = session.exec(select(ShiftBreak).where(col(ShiftBreak.shift_id) == shift.id)).all()
-    breaks = sorted((Break(row.starts, row.ends) for row in rows), key=lambda each: _offset(shift.starts, each.starts))
+    breaks = sorted((Break(row.starts, row.ends) for row in rows), key=lambda each: offset_s(shift.starts, each.starts))
     return Hours(starts=shift.starts, ends=shift.ends, weekdays=tuple(sorted(shift.weekdays)), breaks=tuple(breaks))
 
 
@@ -135,46 +93,3 @@ def _refuse_overlap(session: Session, *, site_id: int, hours: Hours, except_id: 
                 "shifts of one site must not overlap",
                 field="starts",
             )
-
-
-def overlap_day(one_shift: Hours, other: Hours) -> int | None:
-    """The ISO day on which the first begins an occurrence that meets one of the other; None when none does."""
-    for day, start, end in _occurrences(one_shift):
-        for _, other_start, other_end in _occurrences(other):
-            for week in (-WEEK_S, 0, WEEK_S):
-                if start < other_end + week and other_start + week < end:
-                    return day
-    return None
-
-
-def _occurrences(hours: Hours) -> Iterator[tuple[int, int, int]]:
-    for day in hours.weekdays:
-        start = (day - 1) * DAY_S + _seconds(hours.starts)
-        yield day, start, start + length_s(hours.starts, hours.ends)
-
-
-def _check_breaks(hours: Hours) -> tuple[Break, ...]:
-    length = length_s(hours.starts, hours.ends)
-    breaks = sorted(hours.breaks, key=lambda each: _offset(hours.starts, each.starts))
-    for each in breaks:
-        start = _offset(hours.starts, each.starts)
-        if start + length_s(each.starts, each.ends) > length:
-            raise InvalidError(f"the break {_text(each)} does not lie inside the shift {_text(hours)}", field="breaks")
-    for earlier, later in pairwise(breaks):
-        if _offset(hours.starts, earlier.starts) + length_s(earlier.starts, earlier.ends) > _offset(
-            hours.starts, later.starts
-        ):
-            raise InvalidError(f"the breaks {_text(earlier)} and {_text(later)} overlap", field="breaks")
-    return tuple(breaks)
-
-
-def _text(span: Break | Hours) -> str:
-    return f"{span.starts:%H:%M}–{span.ends:%H:%M}"
-
-
-def _seconds(at: time) -> int:
-    return at.hour * 3600 + at.minute * 60 + at.second
-
-
-def _offset(start: time, at: time) -> int:
-    return (_seconds(at) - _seconds(start)) % DAY_S

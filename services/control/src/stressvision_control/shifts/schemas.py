@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 from sqlmodel import Session
 
 from stressvision_control.fields import Body, Id, LocalTime, Name, View, Weekday
-from stressvision_store.shifts import Break, Hours, hours_of
+from stressvision_store.local_time import Break, Hours
+from stressvision_store.shifts import hours_of
 from stressvision_store.workforce_tables import Shift
 
 EVERY_DAY = [1, 2, 3, 4, 5, 6, 7]
