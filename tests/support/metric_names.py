@@ -11,6 +11,7 @@ MODULES = (
     "stressvision_ingest.metrics",
     "stressvision_control.metrics",
     "stressvision_worker.metrics",
+    "stressvision_worker.beat",
 )
 NAME = re.compile(r"\bstressvision_[a-z0-9_]+")
 
