@@ -20,6 +20,8 @@ up: env $(if $(COMPOSE),,venv-native) ## Start the whole platform and say where 
 	@$(STACK) up
 down: ## Stop it; data stay (PURGE=1 removes them)
 	@$(if $(COMPOSE),,test -x $(VENV)/python || { echo "nothing runs: there is no .venv"; exit 0; };) $(STACK) down $(if $(PURGE),--purge)
+demo: venv-native ## One real agent and a plant's 28 days, through the device API (SOURCE=clip.avi or v4l2:0)
+	@PYTHONPATH=infra $(VENV)/python -m demo $(if $(SOURCE),--source "$(SOURCE)")
 logs: ## Follow the log of a part (S=ingest)
 	@$(STACK) logs $(S)
 psql: ## SQL on the running database, as its owner
