@@ -1,0 +1,46 @@
+import psycopg
+import pytest
+from prometheus_client import REGISTRY
+
+from stressvision_worker.gauges import AGENT_STATES, refresh_gauges
+from support import plants
+from support.database import Database
+
+pytestmark = pytest.mark.db
+
+
+def value(name: str, **labels: str) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
+def test_gauges_say_what_stands_in_the_database(database: Database) -> None:
+    with psycopg.connect(database.url("owner"), autocommit=True) as connection:
+        online, silent, _, revoked = (plants.add_device(connection, name) for name in "abcd")
+        connection.execute("UPDATE devices SET revoked_at = now() WHERE id = %s", [revoked])
+        for device, age, produced, spooled in ((online, "1 min", 100, 10), (silent, "1 hour", 50, 0)):
+            connection.execute(
+                "INSERT INTO device_states (device_id, heartbeat_at, boot_id, agent_version, next_seq, spooled, report)"
+                " VALUES (%s, now() - %s::interval, 'b', '1', %s, %s, '{}')",
+                [device, age, produced, spooled],
+            )
+        connection.execute("INSERT INTO device_accounts VALUES (%s, 60, 5, 2, 3, 99)", [online])
+        connection.execute(
+            "INSERT INTO intake_tallies (device_id, stored, duplicate, rejected, lost) VALUES (%s, 20, 0, 0, 0),"
+            " (%s, 70, 0, 0, 0)",
+            [online, silent],
+        )
+        connection.execute(
+            "INSERT INTO dirty_windows (device_id, bucket_at, marked_at) VALUES (%s, now(), now() - interval '1 min')",
+            [online],
+        )
+
+    refresh_gauges(database.engine("worker"))
+
+    states = {state: value("stressvision_agents", state=state) for state in AGENT_STATES}
+    assert states == {"online": 1, "silent": 1, "never_seen": 1, "revoked": 1, "paused": 0}
+    assert value("stressvision_dirty_windows") == 1
+    assert value("stressvision_oldest_dirty_window_age_seconds") == pytest.approx(60, abs=10)
+    assert value("stressvision_unaccounted_events") == 100 - 10 - 60 - 2 - 3 - 20, (
+        "what arrived too early hides nothing"
+    )
+    assert value("stressvision_default_partition_events") == 0
