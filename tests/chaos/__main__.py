@@ -18,7 +18,7 @@ from rich.table import Table
 from chaos.results import Line, machine, write
 from native.layout import ROOT
 
-SCENARIOS = ("parts",)
+SCENARIOS = ("parts", "spool")
 """Every scenario, in the order they run."""
 
 

@@ -32,6 +32,7 @@ STUCK_S = 120.0
 """A thread that has not moved for so long is stuck: systemd is left to restart the agent."""
 
 STOP_SEEING_S = 10.0
+STOP_SENDING_S = 10.0
 DRAIN_AT_STOP_S = 3.0
 DRAIN_AT_END_S = 60.0
 """A recording that has come to its end is sent whole before the agent leaves; a stop does not wait so long."""
@@ -91,8 +92,9 @@ class Agent:
 
     def run(self) -> int:
         """See and send until `stop` or the end of the source; return how many events are left in the spool."""
-        sender = threading.Thread(target=self._sender.run, args=(self._ended,), name="send")
-        seer = threading.Thread(target=self._see, name="see")
+        # daemons: a driver or a server that holds one of them up cannot keep the process
+        sender = threading.Thread(target=self._sender.run, args=(self._ended,), name="send", daemon=True)
+        seer = threading.Thread(target=self._see, name="see", daemon=True)
         with self._resources:
             sender.start()
             self._await_first_answer()
@@ -105,7 +107,10 @@ class Agent:
             seer.join(STOP_SEEING_S)
             self._ended.set()
             self.spool.appended.set()
-            sender.join()
+            sender.join(STOP_SENDING_S)
+            if sender.is_alive():
+                log.warning("the server holds up the stop; what waits stays in the spool")
+                return self.spool.status().events
             return self._sender.drain(DRAIN_AT_STOP_S if asked else DRAIN_AT_END_S)
 
     def handle_signals(self) -> None:
