@@ -56,9 +56,9 @@ def place_devices(control: Control, settings: Settings, story: DemoState, statio
 
 
 def seat_agent(control: Control, story: DemoState, real: agent.RealAgent) -> None:
-    """Enrol the real agent at its station, and have its person check in there."""
+    """Enrol the real agent anew at its station, shut out the one of the run before, and have its person check in."""
     station_id = control.stations()[agent.STATION]
     if story.agent_device_id is not None:
-        control.place(story.agent_device_id, None, datetime.now(UTC))
+        control.call("POST", f"/v1/devices/{story.agent_device_id}/revoke")
     story.agent_device_id = real.enrol(control.enrolment_code(station_id))
     control.call("POST", "/v1/check-ins", json={"station_id": station_id, "pseudonym": agent.PSEUDONYM})

@@ -3,6 +3,13 @@
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from grafana.generate.panels import (
+    BAD,
+    COVERAGE,
+    FATIGUE,
+    GOOD,
+    GREY,
+    STRESS,
+    colour,
     figure,
     listing,
     method,
@@ -24,6 +31,8 @@ def build() -> Dashboard:
         refresh="1m",
     )
     _now(board)
+    _intake(board)
+    _rollups(board)
     _devices(board)
     _books(board)
     board.with_row(Row("Método y límites / Method and limits"))
@@ -33,61 +42,129 @@ def build() -> Dashboard:
 
 def _now(board: Dashboard) -> None:
     board.with_row(Row("Ahora / Now"))
-    board.with_panel(
-        figure(
+    for title, description, query, kind, limit in (
+        (
             "Procesos caídos / Processes down",
             "Objetivos de Prometheus que no responden. / Prometheus targets that do not answer.",
-            Prom("count(up == 0) or vector(0)", now=True), unit="none", alarm_above=1,
-        )
-    )  # fmt: skip
-    board.with_panel(
-        figure(
+            Prom("count(up == 0) or vector(0)", now=True), "none", 1,
+        ),
+        (
+            "Alertas / Alerts",
+            ("Alertas que suenan ahora; su página está en docs/operations.md. / "
+            "Alerts that ring now; their pages are in docs/operations.md."),
+            Prom('count(ALERTS{alertstate="firing"}) or vector(0)', now=True), "none", 1,
+        ),
+        (
             "Marca más antigua / Oldest mark",
-            "Cuánto espera el tramo de cinco minutos más antiguo por recalcular. / "
-            "How long the oldest five minutes to be recomputed have waited.",
-            Sql(OPERATIONS, "SELECT oldest_age_s FROM ops.dirty_windows"), unit="s", decimals=0, alarm_above=120,
-        )
-    )  # fmt: skip
-    board.with_panel(
-        figure(
-            "Cartas muertas en espera / Dead letters waiting",
+            ("Cuánto espera el tramo de cinco minutos más antiguo por recalcular. / "
+            "How long the oldest five minutes to be recomputed have waited."),
+            Sql(OPERATIONS, "SELECT oldest_age_s FROM ops.dirty_windows"), "s", 120,
+        ),
+        (
+            "Cartas muertas / Dead letters",
             "Eventos rechazados que nadie ha reenviado. / Refused events that nobody has sent again.",
-            Sql(OPERATIONS, "SELECT coalesce(sum(waiting), 0) AS waiting FROM ops.dead_letters"),
-            unit="none", decimals=0, alarm_above=1,
-        )
-    )  # fmt: skip
-    board.with_panel(
-        figure(
+            Sql(OPERATIONS, "SELECT coalesce(sum(waiting), 0) AS waiting FROM ops.dead_letters"), "none", 1,
+        ),
+        (
             "Cuentas abiertas / Open books",
             "Dispositivos con eventos sin explicación. / Devices with unexplained events.",
-            Sql(OPERATIONS, "SELECT count(*) FILTER (WHERE remainder > 0) AS devices FROM ops.accounts"),
-            unit="none", decimals=0, alarm_above=1,
-        )
-    )  # fmt: skip
+            Sql(OPERATIONS, "SELECT count(*) FILTER (WHERE remainder > 0) AS devices FROM ops.accounts"), "none", 1,
+        ),
+        (
+            "Fuera de partición / Outside partitions",
+            ("Eventos con relojes absurdos, o falta una partición diaria. / "
+            "Events of absurd clocks, or a daily partition is missing."),
+            Prom("max(stressvision_default_partition_events)", now=True), "none", 1,
+        ),
+    ):  # fmt: skip
+        board.with_panel(figure(title, description, query, unit=kind, decimals=0, alarm_above=limit))
+
+
+def _intake(board: Dashboard) -> None:
+    board.with_row(Row("Entrada / Intake"))
     board.with_panel(
-        figure(
-            "Filas en la partición por defecto / Rows in the default partition",
-            "Eventos con relojes absurdos, o falta una partición diaria. / "
-            "Events of absurd clocks, or a daily partition is missing.",
-            Sql(OPERATIONS, "SELECT greatest(sum(rows), 0) AS rows FROM ops.partitions WHERE is_default"),
-            unit="none", decimals=0, alarm_above=1,
-        )
-    )  # fmt: skip
-    board.with_panel(
-        figure(
-            "Último cálculo / Last rollup",
-            "Cuándo se calculó el último turno. / When a shift was last computed.",
-            Sql(OPERATIONS, "SELECT extract(epoch FROM computed_at) * 1000 AS at FROM ops.rollups"),
-            unit="dateTimeFromNow",
+        trend(
+            "Eventos por segundo / Events per second",
+            "Guardados, repetidos y rechazados. / Stored, known already, and refused.",
+            [Prom("sum by (verdict) (rate(stressvision_ingest_events_total[$__rate_interval]))", "{{verdict}}")],
+            unit="cps", overrides=colour({"stored": FATIGUE, "duplicate": GREY, "rejected": BAD}),
         )
     )  # fmt: skip
     board.with_panel(
         trend(
-            "Procesos / Processes",
-            "1: responde; 0: no. / 1: answers; 0: does not.",
-            [Prom("up", "{{job}}")], unit="none", ratio=True,
+            "Peticiones no aceptadas / Requests not taken",
+            "Por código de estado; 401 y 422 son del dispositivo, 429 y 503 le piden volver. / "
+            "By status; 401 and 422 are the device's, 429 and 503 ask it to come again.",
+            [Prom("sum by (status) (rate(stressvision_ingest_problems_total[$__rate_interval]))", "{{status}}")],
+            unit="reqps",
         )
     )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Duración de un lote / Duration of a batch",
+            "Desde el primer byte hasta el recibo, tras el commit. / From the first byte to the receipt, after commit.",
+            [
+                Prom(_quantile(share, "stressvision_ingest_batch_duration_seconds"), f"p{share * 100:g}", ref=ref)
+                for share, ref in ((0.5, "A"), (0.99, "B"))
+            ],
+            unit="s", overrides=colour({"p50": COVERAGE, "p99": STRESS}),
+        )
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Cola / Queue",
+            "Cuánto ha esperado el evento más antiguo; pasados 2 s se responde 503. / "
+            "How long the oldest event has waited; beyond 2 s the answer is 503.",
+            [Prom("max(stressvision_ingest_queue_age_seconds)", "edad / age")],
+            unit="s", overrides=colour({"edad / age": STRESS}),
+        )
+    )  # fmt: skip
+
+
+def _rollups(board: Dashboard) -> None:
+    board.with_row(Row("Agregación / Rollups"))
+    board.with_panel(
+        trend(
+            "Marcas en espera / Marks waiting",
+            "Tramos de cinco minutos de un dispositivo por recalcular. / Five minutes of a device to be recomputed.",
+            [Prom("max(stressvision_dirty_windows)", "marcas / marks")],
+            unit="none", overrides=colour({"marcas / marks": FATIGUE}),
+        )
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Visible después de / Visible after",
+            "Desde la marca más antigua de una tanda hasta su commit. / From the oldest mark of a drain to its commit.",
+            [
+                Prom(_quantile(share, "stressvision_rollups_visible_after_seconds"), f"p{share * 100:g}", ref=ref)
+                for share, ref in ((0.5, "A"), (0.99, "B"))
+            ],
+            unit="s", overrides=colour({"p50": COVERAGE, "p99": STRESS}),
+        )
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Tareas / Tasks",
+            "Tareas terminadas por segundo. / Tasks ended per second.",
+            [Prom(
+                "sum by (task, outcome) (rate(stressvision_worker_tasks_total[$__rate_interval]))",
+                "{{task}} {{outcome}}",
+            )],
+            unit="ops",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Dispositivos por estado / Devices by state",
+            "Sin latido durante 5 minutos: «silent». / No heartbeat for 5 minutes: \"silent\".",
+            [Prom("max by (state) (stressvision_agents)", "{{state}}")],
+            unit="none", overrides=colour({"online": GOOD, "silent": BAD, "paused": COVERAGE, "never_seen": GREY}),
+        )
+    )  # fmt: skip
+
+
+def _quantile(share: float, histogram: str) -> str:
+    return f"histogram_quantile({share}, sum by (le) (rate({histogram}_bucket[$__rate_interval])))"
 
 
 def _devices(board: Dashboard) -> None:
