@@ -14,8 +14,8 @@ from support.grafana import expressions
 pytestmark = pytest.mark.e2e
 
 LABELS = {
-    "__name__", "instance", "job", "le", "component", "version", "reason", "outcome", "status", "verdict", "why", "task",
-    "state", "method",
+    "__name__", "instance", "job", "le", "component", "version", "reason", "outcome", "status", "verdict", "why",
+    "task", "state", "method",
 }  # fmt: skip
 """Closed sets all: no person, no device, no place."""
 
