@@ -7,8 +7,8 @@ VENV := .venv/bin
 PACKAGES := libs/contracts libs/telemetry libs/vision libs/store services/agent services/ingest services/control services/worker training
 REQUIREMENTS := agent build server trainer native dev
 UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
-COMPOSE := $(if $(filter native,$(STRESSVISION_STACK)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
-STACK := $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)
+COMPOSE = $(if $(filter native,$(STRESSVISION_STACK)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
+STACK = $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)
 
 .PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels venv-native venv-dev
 
@@ -16,7 +16,8 @@ help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
 
 ##@ Start
-up: env $(if $(COMPOSE),,venv-native) ## Start the whole platform and say where to look (STRESSVISION_STACK=native: without containers)
+up: env ## Start the whole platform and say where to look (STRESSVISION_STACK=native: without containers)
+	@$(if $(COMPOSE),,$(MAKE) venv-native)
 	@$(STACK) up
 down: ## Stop it; data stay (PURGE=1 removes them)
 	@$(if $(COMPOSE),,test -x $(VENV)/python || { echo "nothing runs: there is no .venv"; exit 0; };) $(STACK) down $(if $(PURGE),--purge)
