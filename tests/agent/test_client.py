@@ -114,3 +114,23 @@ def test_failed_enrolment_says_what_to_do(tmp_path, reply, words):
         with pytest.raises(EnrolmentError, match=words):
             join(settings, "CODE")
         assert not settings.enrolled_file.exists()
+
+
+def test_an_endless_answer_is_none_of_ours(tmp_path):
+    clock = TurnedClock()
+    with small_server() as small, sending_side(tmp_path, small.url, clock) as side:
+        small.script = [Reply(202, {"stored": 1, "duplicate": 0, "padding": "x" * (2 << 20)})]
+        side.spool.append(window(clock.uptime_s))
+        side.uploader.step()
+        assert side.spool.status().events == 1
+        side.drain()
+        assert len(small.events) == 1
+
+
+@pytest.mark.parametrize("asked", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "soon", "-5"])
+def test_no_retry_after_silences_a_device_for_good(tmp_path, asked):
+    clock = TurnedClock()
+    with small_server() as small, sending_side(tmp_path, small.url, clock) as side:
+        small.script = [Reply(503, headers={"Retry-After": asked})]
+        side.spool.append(window(clock.uptime_s))
+        assert side.uploader.step() <= 3_600 + 1

@@ -6,12 +6,13 @@ from contextlib import closing
 
 import pytest
 
-from stressvision_agent import spool_file
+from stressvision_agent import spool_file, spool_rows
 from stressvision_agent.settings import SpoolSettings
 from stressvision_agent.spool import BOOKS, DATABASE, RESERVE, Spool
-from stressvision_agent.spool_file import SpoolBusyError
+from stressvision_agent.spool_file import BooksFile, SpoolBusyError
 from stressvision_agent.spool_held import HELD
 from stressvision_agent.spool_status import read_status
+from stressvision_agent.timeline import Timeline
 from support.device import TurnedClock, episode, gap, window
 
 SMALL = SpoolSettings(max_bytes=1 << 20, min_free_bytes=0)
@@ -158,7 +159,7 @@ def test_a_short_disk_stops_the_growth_but_lets_live_events_through(tmp_path, cl
     assert len(waiting) + sum(event.get("lost", 0) for event in waiting) == status.next_seq
 
 
-@pytest.mark.parametrize("damage", ["head", "middle", "all", "gone"])
+@pytest.mark.parametrize("damage", ["head", "middle", "tail", "all", "gone"])
 def test_a_corrupt_file_is_set_aside_and_capture_goes_on(tmp_path, clock, damage):
     with closing(Spool(tmp_path, SMALL, clock)) as spool:
         spool.append_all([window(clock.uptime_s) for _ in range(300)])
@@ -168,10 +169,56 @@ def test_a_corrupt_file_is_set_aside_and_capture_goes_on(tmp_path, clock, damage
         fresh = spool.append(window(clock.uptime_s))
         assert fresh >= 300
         waiting = everything(spool)
-        told = [event for event in waiting if event["kind"] == "gap"]
-        assert len(told) == 1
-        assert 100 + len(waiting) + told[0]["lost"] == spool.status().next_seq
+        (told,) = [event for event in waiting if event["kind"] == "gap"]
+        assert 100 + len(waiting) + told["lost"] == spool.status().next_seq
+        saved = {event["seq"] for event in waiting if event["kind"] == "window"} - {fresh}
+        assert saved <= set(range(100, 300))
+        assert bool(saved) == (damage in {"middle", "tail"}), "what can be read is not given up"
     assert bool(list(tmp_path.glob(f"{DATABASE}.corrupt-*"))) == (damage != "gone")
+
+
+def test_what_is_saved_keeps_its_boot_and_its_anchor(tmp_path, clock):
+    with closing(Spool(tmp_path, SMALL, clock)) as spool:
+        spool.append_all([window(clock.uptime_s) for _ in range(300)])
+        Timeline(clock, spool, lambda: False).observe_server(clock.true_now(), clock.uptime_s, clock.uptime_s)
+    first, booted_at = clock.boot, clock.booted_at
+    clock.reboot()
+    break_file(tmp_path / DATABASE, "tail")
+    with closing(Spool(tmp_path, SMALL, clock)) as spool:
+        batch = spool.peek(10, ROOM)
+        assert (batch.boot_id, batch.current) == (first, False)
+        assert batch.anchor.started_at == booted_at
+
+
+def test_a_crash_while_beginning_again_does_not_count_from_zero(tmp_path, clock, monkeypatch):
+    with closing(Spool(tmp_path, SMALL, clock)) as spool:
+        spool.append_all([window(clock.uptime_s) for _ in range(10)])
+    break_file(tmp_path / DATABASE, "all")
+    with monkeypatch.context() as patched:
+        patched.setattr(BooksFile, "write", power_cut)
+        with pytest.raises(PowerCut):
+            Spool(tmp_path, SMALL, clock)
+    with closing(Spool(tmp_path, SMALL, clock)) as spool:
+        assert spool.append(window(clock.uptime_s)) >= 10
+
+
+class PowerCut(BaseException):
+    pass
+
+
+def power_cut(*_):
+    raise PowerCut
+
+
+def test_a_crash_before_the_first_event_loses_nothing(tmp_path, clock, monkeypatch):
+    spool = Spool(tmp_path, SMALL, clock)
+    with monkeypatch.context() as patched:
+        patched.setattr(spool_rows, "save_numbers", power_cut)
+        with pytest.raises(PowerCut):
+            spool.append(window(clock.uptime_s))
+    spool.close()
+    with closing(Spool(tmp_path, SMALL, clock)) as spool:
+        assert everything(spool) == []
 
 
 def break_file(path, damage):
@@ -179,7 +226,8 @@ def break_file(path, damage):
         path.unlink()
         return
     data = bytearray(path.read_bytes())
-    spans = {"head": (0, 100), "middle": (len(data) // 3, 2 * len(data) // 3), "all": (0, len(data))}
+    third = len(data) // 3 // 4096 * 4096
+    spans = {"head": (0, 100), "middle": (third, 2 * third), "tail": (2 * third, len(data)), "all": (0, len(data))}
     begin, end = spans[damage]
     data[begin:end] = b"\xa5" * (end - begin)
     path.write_bytes(data)

@@ -3,8 +3,7 @@
 import gzip
 import logging
 import ssl
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -37,6 +36,16 @@ RENEW_BEFORE_S = 60.0
 """A token is renewed so long before it ends, so that none ends on the way."""
 
 UNREACHABLE = 0
+
+LONGEST_RETRY_AFTER_S = 3_600.0
+"""A server, or something on the way that speaks for it, may quieten a device for an hour at most."""
+
+MAX_ANSWER_BYTES = 1 << 20
+"""Beyond it an answer is none of ours: a receipt for 1,000 rejected events has a third of that."""
+
+
+class _NoAnswerOfOursError(httpx.HTTPError):
+    pass
 
 
 class EnrolmentError(RuntimeError):
@@ -118,7 +127,7 @@ class DeviceClient:
             "client_assertion_type": ASSERTION_TYPE,
             "client_assertion": self._identity.assertion(self._timeline.now()),
         }
-        answer = self._exchange(lambda: self._http.post("/v1/token", data=form))
+        answer = self._exchange(self._http.build_request("POST", "/v1/token", data=form))
         if answer.status != httpx.codes.OK:
             return answer
         try:
@@ -139,7 +148,7 @@ class DeviceClient:
             if refusal is not None:
                 return refusal
             headers["Authorization"] = f"Bearer {self._token}"
-            answer = self._exchange(lambda: self._http.post(path, content=content, headers=headers))
+            answer = self._exchange(self._http.build_request("POST", path, content=content, headers=headers))
             if answer.status != httpx.codes.UNAUTHORIZED:
                 return answer
             self._token = None
@@ -153,21 +162,23 @@ class DeviceClient:
             answer = self.fetch_token()
         return None if answer.status == httpx.codes.OK else answer
 
-    def _exchange(self, send: Callable[[], httpx.Response]) -> Answer:
+    def _exchange(self, request: httpx.Request) -> Answer:
         sent_s = self._clock.monotonic()
         try:
-            response = send()
+            response = self._http.send(request, stream=True)
+            with closing(response):
+                body = _read(response)
         except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
-            log.info("no answer", extra={"error": repr(error)})
+            log.debug("no answer", extra={"error": repr(error)})
             return Answer(UNREACHABLE, repr(error).encode())
-        self._learn_time(response, sent_s, self._clock.monotonic())
-        return Answer(response.status_code, response.content, _retry_after_s(response, self._timeline.now()))
+        self._learn_time(response, body, sent_s, self._clock.monotonic())
+        return Answer(response.status_code, body, _retry_after_s(response, self._timeline.now()))
 
-    def _learn_time(self, response: httpx.Response, sent_s: float, received_s: float) -> None:
+    def _learn_time(self, response: httpx.Response, body: bytes, sent_s: float, received_s: float) -> None:
         """A 401 tells the time to the microsecond, every other answer to the second."""
         if response.status_code == httpx.codes.UNAUTHORIZED:
             with suppress(msgspec.DecodeError):
-                refusal = msgspec.json.decode(response.content, type=_Refusal)
+                refusal = msgspec.json.decode(body, type=_Refusal)
                 self._timeline.observe_server(refusal.server_time, sent_s, received_s)
                 return
         self._timeline.observe_date(response.headers.get("Date"), sent_s, received_s)
@@ -183,15 +194,25 @@ class DeviceClient:
 _JSON = {"Content-Type": "application/json"}
 
 
+def _read(response: httpx.Response) -> bytes:
+    body = b""
+    for piece in response.iter_bytes():
+        body += piece
+        if len(body) > MAX_ANSWER_BYTES:
+            raise _NoAnswerOfOursError(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+    return body
+
+
 def _retry_after_s(response: httpx.Response, now: datetime) -> float | None:
     """RFC 9110 section 10.2.3: whole seconds, or a date."""
     header = response.headers.get("Retry-After")
     if header is None:
         return None
     if header.strip().isdigit():
-        return float(header)
+        return min(float(header), LONGEST_RETRY_AFTER_S)
     try:
         at = parsedate_to_datetime(header)
     except ValueError:
         return None
-    return max((at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds(), 0.0)
+    wait_s = (at.replace(tzinfo=at.tzinfo or UTC) - now).total_seconds()
+    return min(max(wait_s, 0.0), LONGEST_RETRY_AFTER_S)

@@ -10,12 +10,13 @@ import msgspec
 
 from stressvision_agent.client import Answer
 from stressvision_agent.clock import Clock
-from stressvision_agent.directives import Directives
+from stressvision_agent.directives import Directives, PauseReason
 from stressvision_agent.health import disk_free_bytes, temperature_c, throttled, uptime_s
 from stressvision_agent.metrics import HEARTBEATS, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_OLDEST_AGE
 from stressvision_agent.settings import Settings
 from stressvision_agent.sight import Sight
 from stressvision_agent.spool import Spool
+from stressvision_agent.spool_status import SpoolStatus
 from stressvision_agent.timeline import Timeline
 from stressvision_contracts.fleet import Heartbeat, HeartbeatReply
 
@@ -67,7 +68,7 @@ class Heartbeater:
         received_s = self._clock.monotonic()
         if answer.status != 200:
             HEARTBEATS.labels(outcome="failed").inc()
-            log.info("heartbeat failed", extra={"status": answer.status, "answer": answer.text})
+            log.debug("heartbeat failed", extra={"status": answer.status, "answer": answer.text})
             return False
         try:
             reply = msgspec.json.decode(answer.body, type=HeartbeatReply)
@@ -94,10 +95,10 @@ class Heartbeater:
             sent_monotonic_s=self._clock.monotonic(),
             model_version=sight.model_version,
             model_digest=sight.model_digest,
-            spooled=status.events + status.set_aside,
+            spooled=status.events + status.set_aside + status.held,
             spool_age_s=status.oldest_age_s,
             spool_bytes=status.size_bytes,
-            state=f"paused by {reason}" if reason else sight.state,
+            state=_state(reason, status, sight),
             frames_per_second=sight.frames_per_second,
             inference_p95_s=sight.inference_p95_s,
             coverage=sight.coverage,
@@ -109,3 +110,9 @@ class Heartbeater:
             uptime_s=uptime_s(),
             paused=reason is not None,
         )
+
+
+def _state(reason: PauseReason | None, status: SpoolStatus, sight: Sight) -> str | None:
+    if reason:
+        return f"paused by {reason}"
+    return f"disk takes no writes, {status.held} events in memory" if status.held else sight.state

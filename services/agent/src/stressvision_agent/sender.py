@@ -10,7 +10,8 @@ from stressvision_agent.clock import Clock
 from stressvision_agent.drafts import GapDraft
 from stressvision_agent.heartbeat import Heartbeater
 from stressvision_agent.metrics import LOOP_FAILURES
-from stressvision_agent.spool import NO_MODEL, Spool
+from stressvision_agent.spool import Spool
+from stressvision_agent.stamp import NO_MODEL
 from stressvision_agent.timeline import Timeline
 from stressvision_agent.uploader import Uploader
 

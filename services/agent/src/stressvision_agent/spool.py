@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 from stressvision_agent import metrics
 from stressvision_agent import spool_rows as rows
 from stressvision_agent.clock import Clock
-from stressvision_agent.drafts import AnyDraft, GapDraft
+from stressvision_agent.drafts import AnyDraft
 from stressvision_agent.identifiers import uuid7
 from stressvision_agent.settings import SpoolSettings
 from stressvision_agent.spool_file import (
@@ -32,6 +32,7 @@ from stressvision_agent.spool_file import (
 )
 from stressvision_agent.spool_held import Held
 from stressvision_agent.spool_rows import Ledger, Spooled
+from stressvision_agent.spool_salvage import begin_again, read_wreck
 from stressvision_agent.spool_status import SpoolStatus, oldest_age_s, status_of
 from stressvision_agent.stamp import event_of
 from stressvision_agent.timeline import Anchor
@@ -50,9 +51,6 @@ LEAST_BYTES = 64 << 10
 
 VACUUM_PAGES = 256
 """Free pages (4 KiB) above which room is given back to the disk, and how many at a time."""
-
-NO_MODEL = "none"
-"""The model version of a gap that no model could see."""
 
 DATABASE, BOOKS, LOCK = "spool.db", "spool.seq", "spool.lock"
 
@@ -80,9 +78,12 @@ class Spool:
         self._held = Held()
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / DATABASE
-        self._guard = take_lock(folder / LOCK)
-        self._books_file = BooksFile(folder / BOOKS)
-        self._db, self._ledger, self._anchor = self._open()
+        with ExitStack() as resources:
+            resources.callback(os.close, take_lock(folder / LOCK))
+            self._books_file = BooksFile(folder / BOOKS)
+            resources.callback(self._books_file.close)
+            self._db, self._ledger, self._anchor = self._open()
+            self._resources = resources.pop_all()
 
     def append(self, draft: AnyDraft) -> int | None:
         """Give `draft` its identity and make it durable; return its `seq`, None when the disk takes nothing now.
@@ -179,8 +180,7 @@ class Spool:
         with self._lock:
             self.flush()
             self._db.close()
-            self._books_file.close()
-            os.close(self._guard)
+            self._resources.close()
 
     def _change(self, work: Callable[[sqlite3.Connection, Ledger], T], otherwise: T) -> T:
         """Run `work` in one durable transaction. `otherwise`: the disk refused; it is counted and nothing changed.
@@ -265,9 +265,7 @@ class Spool:
 
     def _open(self, *, distrust: bool = False) -> tuple[sqlite3.Connection, Ledger, Anchor | None]:
         """Open the database, or begin a new one where the old is corrupt or gone, above every number ever used."""
-        missing = distrust or not self._path.exists()
-        if distrust:
-            self._set_database_aside()
+        aside = move_aside(self._path, f"{self._clock.now():%Y%m%dT%H%M%S%f}") if distrust else None
         try:
             db = open_database(self._path)
         except sqlite3.DatabaseError as error:
@@ -275,33 +273,25 @@ class Spool:
                 raise
             log.exception("spool is corrupt")
             return self._open(distrust=True)
-        ledger = rows.load_ledger(db, self._boot_id)
+        try:
+            if not rows.is_founded(db):
+                self._found(db, aside)
+            ledger = rows.load_ledger(db, self._boot_id)
+            return db, ledger, rows.anchor_of(db, ledger.boot)[1]
+        except BaseException:
+            db.close()
+            raise
+
+    def _found(self, db: sqlite3.Connection, aside: Path | None) -> None:
+        """In one transaction with what is saved: a crash in between must not leave a database that counts from 0."""
         books = self._books_file.books
-        if missing and books is not None and books.reserved:
-            self._begin_again(db, ledger, books)
-        return db, ledger, rows.anchor_of(db, ledger.boot)[1]
-
-    def _set_database_aside(self) -> None:
-        stamp = f"{self._clock.now():%Y%m%dT%H%M%S%f}"
-        log.error("spool set aside", extra={"file": str(move_aside(self._path, stamp))})
-
-    def _begin_again(self, db: sqlite3.Connection, ledger: Ledger, books: Books) -> None:
-        """What the old database still held is lost: at most everything used and not known to be settled."""
-        metrics.CORRUPT.inc()
-        ledger.next_seq, ledger.settled = books.reserved, books.settled
-        now_s = self._clock.monotonic()
-        lost = books.reserved - books.settled
-        if lost > 0:
-            gap = GapDraft(started_s=now_s, ended_s=now_s, model_version=NO_MODEL, reason="spool_full", lost=lost)
-            wall_zero = self._wall_zero()
-            event_id = uuid7(wall_zero + timedelta(seconds=now_s))
-            event = event_of(gap, event_id=event_id, seq=ledger.take_seq(), wall_zero=wall_zero)
-            ledger.evicted += lost
-            db.execute("BEGIN IMMEDIATE")
-            rows.insert(db, ledger, event, ledger.boot)
-            rows.save_numbers(db, ledger)
-            self._reserve(ledger)
-            db.execute("COMMIT")
+        db.execute("BEGIN IMMEDIATE")
+        if books is not None and books.reserved:
+            metrics.CORRUPT.inc()
+            began = begin_again(db, books, read_wreck(aside, books.reserved), self._clock)
+            self._books_file.write(replace(began, reserved=began.reserved + RESERVE))
+        rows.found(db)
+        db.execute("COMMIT")
 
     def _wall_zero(self) -> datetime:
         return self._clock.now() - timedelta(seconds=self._clock.monotonic())

@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS set_aside (
     body BLOB NOT NULL
 );
 CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-INSERT OR IGNORE INTO numbers VALUES ('next_seq', 0), ('settled', 0), ('evicted', 0);
+INSERT OR IGNORE INTO numbers VALUES ('next_seq', 0), ('settled', 0), ('evicted', 0), ('founded', 0);
 """
 
 CORRUPT_KEPT = 2

@@ -59,6 +59,15 @@ def load_ledger(db: sqlite3.Connection, boot_id: str) -> Ledger:
     return count_ledger(db, boot)
 
 
+def is_founded(db: sqlite3.Connection) -> bool:
+    """Whether this database has taken over from whatever was before it."""
+    return bool(db.execute("SELECT value FROM numbers WHERE name = 'founded'").fetchone()[0])
+
+
+def found(db: sqlite3.Connection) -> None:
+    db.execute("UPDATE numbers SET value = 1 WHERE name = 'founded'")
+
+
 def count_ledger(db: sqlite3.Connection, boot: int) -> Ledger:
     numbers = dict(db.execute("SELECT name, value FROM numbers"))
     events, size = db.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM events").fetchone()

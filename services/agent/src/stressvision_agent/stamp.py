@@ -13,6 +13,9 @@ from stressvision_contracts.events import AnyEvent, Episode, Gap, Window
 WORTH: dict[type[AnyEvent], int] = {Window: 0, Episode: 1, Gap: 2}
 """What is given up last when room is short."""
 
+NO_MODEL = "none"
+"""The model version of a gap that no model could see."""
+
 _decoder = msgspec.json.Decoder(AnyEvent)
 
 

@@ -144,6 +144,8 @@ class Uploader:
         for rejection in receipt.rejected:
             REJECTED.labels(reason=rejection.reason if rejection.reason in REASONS else "other").inc()
             log.warning("event rejected", extra={"reason": rejection.reason, "detail": rejection.detail})
+        if self._backoff.failures:
+            log.info("the server takes events again", extra={"failures": self._backoff.failures})
         self._backoff.failures = self._refused_in_a_row = 0
         self.revoked = False
         return True
@@ -176,7 +178,8 @@ class Uploader:
         outcome = {0: "unreachable", 401: "unauthorised", 429: "busy", 503: "busy"}.get(answer.status, "failed")
         UPLOADS.labels(outcome=outcome).inc()
         wait_s = self._backoff.next_s(answer.retry_after_s)
-        log.info("batch waits", extra={"status": answer.status, "wait_s": round(wait_s, 3)})
+        if self._backoff.failures == 1:
+            log.warning("the server takes no events; they wait", extra={"status": answer.status, "answer": answer.text})
         self._hold_off(wait_s)
 
     def _hold_off(self, wait_s: float) -> None:
