@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -132,6 +133,7 @@ def main(
     again: Annotated[
         bool, typer.Option("--again", help="Send everything anew: every event must be a duplicate.")
     ] = False,
+    folder: Annotated[Path, typer.Option(help="What the demo keeps from one run to the next.")] = Path(".stack/demo"),
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
 ) -> None:
     """Fill the platform that `make up` started with a plant's history, and let one real agent look on."""
@@ -141,7 +143,7 @@ def main(
         TimeRemainingColumn(),
     )  # fmt: skip
     try:
-        settings = read_settings()
+        settings = read_settings(folder=folder)
         if source and not source.startswith(("file:", "dir:", "v4l2:", "picamera2")):
             source = f"file:{source}"
         with Progress(*columns, console=console) as bars:
