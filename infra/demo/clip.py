@@ -46,7 +46,7 @@ def load_bust() -> NDArray[np.uint8]:
 def make_room() -> NDArray[np.uint8]:
     """Return a blurred, uneven wall, the same each time."""
     noise = np.random.default_rng(7).integers(60, 150, (HEIGHT // 16, WIDTH // 16, 3), np.uint8)
-    return cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(noise, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def draw_frame(bust: NDArray[np.uint8], room: NDArray[np.uint8], at_s: float, away: bool) -> NDArray[np.uint8]:
@@ -56,9 +56,10 @@ def draw_frame(bust: NDArray[np.uint8], room: NDArray[np.uint8], at_s: float, aw
         side = round(300 * (1.25 + 0.35 * math.sin(at_s * 0.5)))
         left = round((WIDTH - side) / 2 + 90 * math.sin(at_s * 0.7))
         top = round(HEIGHT - side + 25 * (1 + math.sin(at_s * 1.1)))
-        paste(frame, cv2.resize(bust, (side, side), interpolation=cv2.INTER_LINEAR), left, top)
+        scaled = cv2.resize(bust, (side, side), interpolation=cv2.INTER_LINEAR)
+        paste(frame, np.asarray(scaled, np.uint8), left, top)
     light = 0.9 + 0.3 * math.sin(at_s * 0.35)
-    return cv2.convertScaleAbs(frame, alpha=light, beta=8 * math.sin(at_s * 2.3))
+    return np.asarray(cv2.convertScaleAbs(frame, alpha=light, beta=8 * math.sin(at_s * 2.3)), np.uint8)
 
 
 def paste(frame: NDArray[np.uint8], picture: NDArray[np.uint8], left: int, top: int) -> None:
