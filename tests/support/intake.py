@@ -1,7 +1,11 @@
 """What tests of the receiving side need: the intake served over real HTTP, and devices that speak to it."""
 
 import json
+import os
 import secrets
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -239,3 +243,39 @@ def serve_intake(settings: Settings) -> Iterator[httpx.Client]:
     with serve(create_app(settings)) as url, httpx.Client(base_url=url, timeout=30) as client:
         wait_until(lambda: client.get("/readyz").is_success, "readiness of the intake")
         yield client
+
+
+class IntakeProcess:
+    """The intake as the product runs it, in a process of its own, on one port over all its lives."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {
+            **os.environ,
+            "STRESSVISION_ENV": settings.environment,
+            "STRESSVISION_REDIS_URL": settings.redis_url,
+            "STRESSVISION_INGEST_DATABASE_URL": settings.database_url.get_secret_value(),
+            "STRESSVISION_INGEST_TOKEN_SECRET": settings.token_secret.get_secret_value(),
+            "STRESSVISION_INGEST_PORT": str(self.port),
+        }
+        self.process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        command = [sys.executable, "-c", "from stressvision_ingest.app import main; main()"]
+        self.process = subprocess.Popen(command, env=self._environment, stderr=subprocess.PIPE)
+        wait_until(self._ready, "readiness of the intake's process")
+
+    def _ready(self) -> bool:
+        assert self.process.poll() is None, "the intake's process ended"
+        try:
+            return httpx.get(f"{self.url}/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    def end(self, sign: signal.Signals) -> int:
+        """The exit status after `sign`."""
+        self.process.send_signal(sign)
+        _, log = self.process.communicate(timeout=60)
+        assert b"Traceback" not in log, log.decode()
+        return self.process.returncode

@@ -1,6 +1,7 @@
 """The intake as one ASGI application, and the process that serves it."""
 
 import gc
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -55,6 +56,7 @@ def main() -> None:
         settings = Settings()  # type: ignore[call-arg]  # the environment gives them
     except ValidationError as error:
         sys.exit(f"stressvision-ingest: {error}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again once all is answered
     configure_logs(settings.log_level)
     set_build_info("ingest", version("stressvision-ingest"))
     uvicorn.run(

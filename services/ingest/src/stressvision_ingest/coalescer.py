@@ -132,8 +132,6 @@ class Coalescer:
             taken.append(self._waiting.popleft())
             rows += taken[-1].judged.size
         self._rows -= rows
-        if not self._waiting and not self._stopping.is_set():
-            self._arrived.clear()
         return taken
 
     def _put_back(self, batches: list[_Waiting]) -> None:
@@ -179,6 +177,7 @@ class Coalescer:
                 if not self._waiting:
                     if self._stopping.is_set():
                         return
+                    self._arrived.clear()
                     await self._arrived.wait()
                     continue
                 await self._flush_safely(connection, self._take())
@@ -205,12 +204,13 @@ class Coalescer:
         log.warning("a flush was given up", extra={"error": repr(error), "batches": len(batches)})
         if lost:
             await connection.close()
-        again = [waiting for waiting in batches if connection.broken and not waiting.attempts]
+        # a restart leaves every idle connection dead, so each writer may fail a batch once
+        again = [waiting for waiting in batches if connection.broken and waiting.attempts < self._settings.writers]
         for waiting in batches:
             waiting.attempts += 1
             if waiting not in again:
                 waiting.refuse(BusyError("the database did not answer; send again", retry_after_s=AWAY_RETRY_S))
-        self._put_back(again)  # a connection that died while idle says nothing about the next one
+        self._put_back(again)
 
     async def _flush(self, connection: intake.Connection, batches: list[_Waiting]) -> None:
         try:

@@ -125,13 +125,20 @@ async def _fields_of(request: Request) -> object:
 def build_router(parts: Parts) -> APIRouter:
     router = APIRouter(tags=["joining"])
 
-    @router.post(ENROL_PATH, summary="Join with a code", openapi_extra=describe(EnrolmentRequest, 201, Enrolment))
+    @router.post(
+        ENROL_PATH,
+        summary="Join with a code",
+        status_code=201,
+        response_class=Response,
+        openapi_extra=describe(EnrolmentRequest, 201, Enrolment),
+    )
     async def enrol(request: Request) -> Response:
         return json_response(await _enrol_counted(parts, request), 201)
 
     @router.post(
         TOKEN_PATH,
         summary="Get an access token for an assertion signed with the device's key (RFC 7523)",
+        response_class=Response,
         openapi_extra=describe(TokenRequest, 200, Token, form=True),
     )
     async def token(request: Request) -> Response:

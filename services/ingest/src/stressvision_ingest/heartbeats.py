@@ -35,7 +35,10 @@ def build_router(parts: Parts) -> APIRouter:
     router = APIRouter(tags=["health of devices"])
 
     @router.post(
-        PATH, summary="Say how the device is", openapi_extra=describe(Heartbeat, 200, HeartbeatReply, token=True)
+        PATH,
+        summary="Say how the device is",
+        response_class=Response,
+        openapi_extra=describe(Heartbeat, 200, HeartbeatReply, token=True),
     )
     async def heartbeat(request: Request) -> Response:
         received_at = datetime.now(UTC)
