@@ -7,7 +7,8 @@ VENV := .venv/bin
 PACKAGES := libs/contracts libs/telemetry libs/vision libs/store services/agent services/ingest services/control services/worker training
 REQUIREMENTS := agent build server trainer native dev
 UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
-COMPOSE = $(if $(filter native,$(STRESSVISION_STACK)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
+# a native stack that runs is spoken to even where an engine answers
+COMPOSE = $(if $(or $(filter native,$(STRESSVISION_STACK)),$(wildcard .stack/supervisord.pid)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
 STACK = $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)
 
 .PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels venv-native venv-dev
