@@ -1,5 +1,8 @@
 """Secrets of a new installation: fresh, private, in step with each other, and never those that everybody knows."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,19 @@ def test_a_line_that_is_no_setting_is_named(tmp_path: Path) -> None:
         read_dotenv(path)
     path.write_text("A=1\nexport B='two words'\n")
     assert read_dotenv(path) == {"A": "1", "B": "two words"}
+
+
+@pytest.mark.parametrize("service", ["ingest", "control", "worker", "beat"])
+def test_services_refuse_the_examples_secrets_outside_development(service: str) -> None:
+    environment = {**os.environ, **read_dotenv(EXAMPLE), "STRESSVISION_ENV": "production"}
+    done = subprocess.run(
+        [Path(sys.executable).with_name(f"stressvision-{service}")],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode != 0
+    assert "STRESSVISION_ENV=development" in done.stderr
+    assert "that-everybody-knows" not in done.stderr
