@@ -97,7 +97,7 @@ class ScriptedSource:
         self._count += 1
         return Frame(step, self.clock.at_s, self._count - 1)
 
-    def close(self) -> None:
+    def close(self, wait_s: float = 2.0) -> None:
         self.closed = True
 
 

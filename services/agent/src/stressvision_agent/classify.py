@@ -1,16 +1,18 @@
 """What the model says about the faces in a picture: the `classify` command."""
 
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import Final, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_agent.camera.frames import SourceError
+from stressvision_agent.camera.frames import SourceError, fit
 from stressvision_agent.camera.recordings import read_picture
 from stressvision_contracts.manifest import Manifest
 from stressvision_vision.faces import FaceDetector
 from stressvision_vision.preprocess import Box, crop, resize
+
+LARGEST: Final = (1280, 960)
 
 
 class FaceClassifier(Protocol):
@@ -49,8 +51,15 @@ def classify_image(
     if crop_whole:
         whole = Box(0, 0, grey.shape[1], grey.shape[0])
         return {"file": str(path), "faces": [_face(classifier, whole, resize(grey, spec))]}
-    boxes = detector.detect(grey)
+    boxes = _find(grey, detector)
     return {"file": str(path), "faces": [_face(classifier, box, crop(grey, box, spec)) for box in boxes]}
+
+
+def _find(grey: NDArray[np.uint8], detector: FaceDetector) -> list[Box]:
+    """Faces of a large picture are sought in a smaller one; small pictures and camera frames stay as they are."""
+    small = fit(grey, *LARGEST)
+    factor = grey.shape[1] / small.shape[1]
+    return [Box(*(round(side * factor) for side in box)) for box in detector.detect(small)]
 
 
 def _face(classifier: FaceClassifier, box: Box, face: NDArray[np.uint8]) -> Face:

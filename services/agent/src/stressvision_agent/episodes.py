@@ -4,9 +4,10 @@ For each condition, a frame's probability is taken relative to the person's base
 compared with `on`, or with `off` while an episode is open: the frame then counts or not. Of the time within
 `window_s` in which a usable face was seen, the counting part is the share.
 
-An episode opens when the share has been at `enter_share` or more for `min_s`, dips below `merge_s` overlooked. It
-begins where that stretch began. It closes when the share has been below `leave_share` for `leave_s` (or `merge_s`,
-if longer), and ended where that stretch began. After a close none opens for `cooldown_s`.
+An episode opens when the share has been at `enter_share` or more for `min_s`, dips below `merge_s` overlooked, and
+the latest frame counts: what has passed already is not announced. It begins where that stretch began. It closes when
+the share has been below `leave_share` for `leave_s` (or `merge_s`, if longer), and ended where that stretch began.
+After a close none opens for `cooldown_s`.
 
 The state is `unknown` while a face was seen for less than half of `window_s`: nothing opens then, and an open episode
 closes once that has lasted `leave_s`, at the last moment with a face. It is `calibrating` until the baseline stands.
@@ -89,6 +90,7 @@ class _ConditionTracker:
         self._share = Share(thresholds.window_s)
         self._smooth: float | None = None
         self._face_s: float | None = None
+        self._counts = False
         self._entry = _Stretch()
         self._exit = _Stretch()
         self._dip = _Stretch()
@@ -110,6 +112,7 @@ class _ConditionTracker:
 
     def observe(self, at_s: float, span_s: float, probability: float | None) -> list[EpisodeDraft]:
         if probability is None:
+            self._counts = False
             self._share.add(at_s, 0.0, counts=False)
         else:
             self._see(at_s, span_s, probability)
@@ -138,7 +141,8 @@ class _ConditionTracker:
             self._baseline.learn(probability, span_s)
         keep = 0.5 ** (span_s / HALF_LIFE_S)
         self._smooth = value if self._smooth is None else self._smooth * keep + value * (1 - keep)
-        self._share.add(at_s, span_s, counts=self._smooth > limit)
+        self._counts = self._smooth > limit
+        self._share.add(at_s, span_s, counts=self._counts)
         self._tally = self._tally.plus(self._smooth, span_s)
 
     def _try_to_open(self, at_s: float) -> list[EpisodeDraft]:
@@ -149,7 +153,7 @@ class _ConditionTracker:
             if not self._entry.runs:
                 self._entry.start(at_s)
                 self._tally = Tally()
-            if self._entry.lasted(at_s) >= self._thresholds.min_s:
+            if self._counts and self._entry.lasted(at_s) >= self._thresholds.min_s:
                 return self._begin(at_s)
         else:
             self._dip.start(at_s)

@@ -114,12 +114,13 @@ class Feed:
         self.stalled = True
         metrics.CAMERA_STALLS.inc()
         log.warning("the camera is at fault and will be opened again", extra={"why": why, "in_s": round(pause, 1)})
-        self._drop()
+        # whatever hangs may end by itself: the loop has a gap to tell of
+        self._drop(wait_s=0.0)
 
-    def _drop(self) -> None:
+    def _drop(self, wait_s: float = 2.0) -> None:
         source, self._source = self._source, None
         if source is None:
             return
-        source.close()
+        source.close(wait_s)
         if source.alive:
             self._left_behind.append(source)

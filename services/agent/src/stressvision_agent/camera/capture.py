@@ -3,16 +3,13 @@
 import logging
 from collections.abc import Callable
 from threading import Condition, Thread
-from typing import Final, Literal
+from typing import Literal
 
 from stressvision_agent import vision_metrics as metrics
 from stressvision_agent.camera.frames import Camera, CameraError, Frame, SourceError
 from stressvision_agent.clock import Clock
 
 log = logging.getLogger(__name__)
-
-JOIN_S: Final = 2.0
-"""How long `close` waits for the thread; after that it is left behind, to end when its driver lets go."""
 
 
 class Capture:
@@ -60,13 +57,11 @@ class Capture:
             self._changed.notify_all()
             return frame
 
-    def close(self) -> None:
+    def close(self, wait_s: float = 2.0) -> None:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._thread.join(JOIN_S)
-        if self._thread.is_alive():
-            log.warning("the camera's driver does not return; its thread is left behind")
+        self._thread.join(wait_s)
 
     def _run(self) -> None:
         error: Exception | None = None

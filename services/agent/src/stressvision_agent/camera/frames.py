@@ -46,8 +46,8 @@ class FrameSource(Protocol):
         `CameraError` when the source has failed, `SourceError` when it never can work.
         """
 
-    def close(self) -> None:
-        """Give the camera back; never blocks for more than 2 s."""
+    def close(self, wait_s: float = 2.0) -> None:
+        """Give the camera back, waiting no longer than `wait_s` for a driver that hangs."""
 
 
 class Camera(Protocol):
