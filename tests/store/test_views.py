@@ -18,7 +18,9 @@ DASHBOARDS = ("grafana_hr", "grafana_safety", "grafana_ops")
 
 
 def ask(database: Database, role: str, statement: str) -> list[tuple[object, ...]]:
+    """Whatever a session can lift is lifted first."""
     with psycopg.connect(database.url(role), autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
         cursor = connection.execute(statement)  # type: ignore[call-overload]
         return cursor.fetchall() if cursor.description else []
 
@@ -115,6 +117,17 @@ def test_no_role_makes_or_becomes_anything(database: Database, role: str) -> Non
     for statement in FORBIDDEN:
         with pytest.raises(errors.InsufficientPrivilege):
             ask(database, role, statement)
+
+
+@pytest.mark.parametrize("role", DASHBOARDS)
+def test_a_dashboard_cannot_exhaust_the_server(database: Database, role: str) -> None:
+    limits = ask(
+        database,
+        role,
+        "SELECT rolconnlimit, current_setting('statement_timeout') FROM pg_roles WHERE rolname = current_user",
+    )
+
+    assert limits == [(20, "15s")]
 
 
 @pytest.mark.parametrize("role", DASHBOARDS)

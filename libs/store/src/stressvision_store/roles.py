@@ -29,6 +29,13 @@ URL_VARIABLES: Mapping[str, str] = {
 }
 """Where the environment says how each role logs in."""
 
+DASHBOARD_LIMITS = (
+    "CONNECTION LIMIT 20",
+    "SET statement_timeout = '15s'",
+    "SET default_transaction_read_only = on",
+)
+"""So that a dashboard cannot exhaust the server. Only the first holds against a session that wants to lift it."""
+
 _LOCK = 0x53560001
 
 
@@ -63,6 +70,9 @@ def _ensure_role(connection: psycopg.Connection[tuple[object, ...]], role: str, 
         else "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}"
     )
     connection.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(verifier)))
+    if role in DASHBOARDS:
+        for limit in DASHBOARD_LIMITS:
+            connection.execute(sql.SQL("ALTER ROLE {} {}").format(sql.Identifier(role), sql.SQL(limit)))
 
 
 def restrict_database(owner_url: str, roles: Mapping[str, str]) -> None:
