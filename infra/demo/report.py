@@ -85,7 +85,11 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
         ("  rejected", plant["rejected"], ", ".join(f"{n} {why}" for why, n in plant["reasons"].items()) or "none"),
         ("rolled up: shifts of people", rolled["person_shifts"], f"{rolled['observed_hours']:,.0f} observed hours"),
         ("  groups × shifts", rolled["group_cells"], f"{rolled['withheld_cells']:,} withheld: fewer than five people"),
-        ("real agent: frames", agent.get("frames"), f"{agent.get('faces') or 0:,} with a face; {agent.get('source')}"),
+        (
+            "real agent: frames",
+            agent.get("frames"),
+            f"{agent.get('faces') or 0:,} with a face; {_short(agent['source'])}",
+        ),
         (
             "  events stored",
             agent.get("stored"),
@@ -101,6 +105,12 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     for name, link in result["links"].items():
         note = "   (nothing answers there)" if _host(link) in silent else ""
         console.print(f"  {name:<11} {link}{note}", highlight=False)
+
+
+def _short(source: str) -> str:
+    """A source without the folders of its file."""
+    kind, _, path = source.partition(":")
+    return f"{kind}:{path.rsplit('/', 1)[-1]}"
 
 
 def _host(url: str) -> str:
