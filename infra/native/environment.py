@@ -67,7 +67,7 @@ def _has_ensurepip() -> bool:
 
 def install(kind: str) -> None:
     """Everything of `kind`, by hash; then our own packages, in place."""
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
     if os.geteuid() == 0:
         pip.append("--root-user-action=ignore")
     subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / f"{kind}.txt")], check=True)
