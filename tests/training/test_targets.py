@@ -25,6 +25,7 @@ def _data(labels: list[str], votes: list[list[int]], sources: list[str]) -> Data
         sources=np.array(sources),
         labels=text,
         names=text,
+        usages=text,
         groups=text,
         digests={},
     )

@@ -45,7 +45,8 @@ were not looked for. {licence}
 ## Figures
 
 The INT8 file itself, through the device's classifier. `validation` chose the epoch and the temperature
-({temperature}), the other columns chose nothing.
+({temperature}), the other columns chose nothing. In `test`, FER-2013 is {usages} and company pictures show other people
+than in training.
 
 {scores}
 
@@ -54,7 +55,7 @@ Gates at export:
 {gates}
 
     stressvision-train prepare --fer2013 fer2013.csv --ferplus fer2013new.csv --custom PICTURES --out DATA
-    stressvision-train fit --recipe training/recipes/{recipe} --data DATA --out RUN
+{fits}
     stressvision-train export RUN --version {version} --out models/stressvision
     stressvision-train evaluate models/stressvision/{file} --data DATA --split test
     stressvision-train benchmark models/stressvision/{file}
@@ -66,8 +67,8 @@ Exported on {machine}; seed {seed}. The digests of data, calibration faces and m
 - FER-2013's labels are noisy: they and FER+'s votes disagree on more than a third of the rows, so a figure means
   little without its labels. `sad` and `stress` are mixed up most.
 - Web portraits, not workstation cameras: expect less in the field, and measure it there before trusting a trend.
-- Closed eyes and acted yawns stand in for tiredness. Laughing with closed eyes, looking down and talking are its
-  likely false alarms.
+- Closed eyes and acted yawns stand in for tiredness, and most yawns are missed. Laughing with closed
+  eyes, looking down and talking are its likely false alarms.
 - Who is under-represented was not audited. A rough frontal face of 48 pixels or more is needed.
 """
 
@@ -87,12 +88,23 @@ def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
         temperature=manifest.temperature,
         scores=_score_table(manifest.scores["int8"]),
         gates="\n".join(f"- {gate.name}: {_figure(gate)} (bar {gate.bar})" for gate in gates),
-        recipe=made["recipe"],
+        fits=_fits(made),
+        usages=" and ".join(made["test_usages"]) or "absent",
         file=manifest.file,
         machine=machine(),
         seed=made["seed"],
     )
     (out / "README.md").write_text(text, encoding="utf-8")
+
+
+def _fits(made: dict[str, Any]) -> str:
+    """Return the commands that trained it; a run may have begun with another's network."""
+    command = "    stressvision-train fit --recipe training/recipes/{} --data DATA --out {}{}"
+    begun = made["init"]
+    if not begun:
+        return command.format(made["recipe"], "RUN", "")
+    first = command.format(begun["recipe"] or "?", "BEGUN", f"   # stopped after epoch {begun['epochs']}")
+    return "\n".join([first, command.format(made["recipe"], "RUN", " --init BEGUN/model.keras")])
 
 
 def _score_table(scores: dict[str, dict[str, Any]]) -> str:

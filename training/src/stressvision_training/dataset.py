@@ -34,6 +34,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
     sources: NDArray[np.str_]
     labels: NDArray[np.str_]
     names: NDArray[np.str_]
+    usages: NDArray[np.str_]
     groups: NDArray[np.str_]
     digests: dict[str, str]
 
@@ -46,7 +47,7 @@ class Dataset(msgspec.Struct, frozen=True, kw_only=True):
 
     def take(self, rows: NDArray[np.int64]) -> "Dataset":
         """Return the rows numbered `rows`, in that order."""
-        arrays = ("images", "allowed", "votes", "splits", "sources", "labels", "names", "groups")
+        arrays = ("images", "allowed", "votes", "splits", "sources", "labels", "names", "usages", "groups")
         return msgspec.structs.replace(self, **{name: getattr(self, name)[rows] for name in arrays})
 
     def __len__(self) -> int:
@@ -97,6 +98,7 @@ def read_dataset(folder: Path) -> Dataset:
         sources=np.array([row["source"] for row in index]),
         labels=np.array([row["label"] for row in index]),
         names=np.array([row["name"] for row in index]),
+        usages=np.array([row["usage"] for row in index]),
         groups=np.array([row["group"] for row in index]),
         digests=dict(card["digests"]),
     )
