@@ -239,14 +239,14 @@ def rosters(draw: st.DrawFn) -> list[dict[str, str]]:
             for station in draw(st.lists(names, max_size=2, unique=True)):
                 spot = place | {"area": area, "station": station}
                 lines.append(spot)
-                lines += [spot | each | draw(people_in(len(lines))) for each in hours if draw(st.booleans())]
+                lines += [spot | each | draw(people_there()) for each in hours if draw(st.booleans())]
     return lines
 
 
 @st.composite
-def people_in(draw: st.DrawFn, n: int) -> dict[str, str]:
+def people_there(draw: st.DrawFn) -> dict[str, str]:
     first = TODAY - timedelta(days=draw(st.integers(1, 400)))
-    person = {"pseudonym": f"{draw(names)}{n}-{draw(st.integers(0, 10**9))}", "first_date": first.isoformat()}
+    person = {"pseudonym": f"{draw(names)} {draw(st.uuids())}", "first_date": first.isoformat()}
     optional: dict[str, Any] = {
         "name": draw(names),
         "last_date": (first + timedelta(days=draw(st.integers(0, 90)))).isoformat(),

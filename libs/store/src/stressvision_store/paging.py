@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Mapped
 from sqlmodel import Session
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -16,7 +16,7 @@ def take(
     session: Session,
     statement: SelectOfScalar[Row],
     *,
-    key: ColumnElement[Any],
+    key: Mapped[Any],
     after: int | str | None,
     limit: int,
     newest_first: bool = False,

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from stressvision_store import assignments, consents, people, places, shifts
+from stressvision_store.changes import many_changes
 from stressvision_store.local_time import Hours, check_hours
 from stressvision_store.refusals import InvalidError, RefusedError
 from stressvision_store.roster_csv import BadCell, RosterFile, RosterLine, read_roster
@@ -71,8 +72,11 @@ def import_roster(session: Session, data: bytes, *, dry_run: bool = False) -> Ro
     file = read_roster(data)
     with session.begin_nested() as savepoint:
         work = _Import(session, file)
-        work.run()
-        applied = not (dry_run or file.bad)
+        with many_changes(session) as waiting:
+            work.run()
+            applied = not (dry_run or file.bad)
+            if not applied:
+                waiting.clear()
         if not applied:
             savepoint.rollback()
     bad = sorted(file.bad, key=lambda cell: (cell.line, cell.column))
@@ -153,8 +157,8 @@ class _Import:
             for line, what in waiting:
                 try:
                     step(line, what)
-                except RefusedError as error:
-                    refused.append((line, what, error))
+                except RefusedError as refusal:
+                    refused.append((line, what, refusal))
             if len(refused) == len(waiting):
                 break
             waiting = [(line, what) for line, what, _ in refused]

@@ -78,7 +78,7 @@ def delete_shift(session: Session, shift_id: int) -> None:
 
 def _write_breaks(session: Session, shift: Shift, breaks: Sequence[Break]) -> None:
     session.exec(delete(ShiftBreak).where(col(ShiftBreak.shift_id) == shift.id))
-    session.add_all(ShiftBreak(shift_id=shift.id, starts=each.starts, ends=each.ends) for each in breaks)
+    session.add_all(ShiftBreak(shift_id=shift.id or 0, starts=each.starts, ends=each.ends) for each in breaks)
     session.flush()
 
 
