@@ -197,7 +197,7 @@ def classify(
         from stressvision_vision.faces import open_detector
 
         vision = _settings_of(config).vision
-        classifier, detector = Classifier(model or vision.model), open_detector(vision.detector)
+        classifier, detector = Classifier(model or vision.model), open_detector(vision.detector, strict=False)
         unread = 0
         for image in images:
             try:

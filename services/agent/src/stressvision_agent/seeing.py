@@ -51,7 +51,8 @@ class Seeing:
                 window_s=settings.episodes.window_s,
                 detect_every=vision.detect_every,
                 min_coverage=settings.episodes.min_coverage,
-                feed=FeedSettings(stall_s=camera.stall_s),
+                # a slow camera is not a silent one
+                feed=FeedSettings(stall_s=max(camera.stall_s, 2.5 / camera.frames_per_second)),
             ),
             profile=lambda: directives.wishes.site_profile,
             paused=self._paused,

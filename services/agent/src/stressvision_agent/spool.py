@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, suppress
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -31,7 +31,7 @@ from stressvision_agent.spool_file import (
     take_lock,
 )
 from stressvision_agent.spool_held import Held
-from stressvision_agent.spool_rows import Ledger, Spooled
+from stressvision_agent.spool_rows import Batch, Ledger
 from stressvision_agent.spool_salvage import begin_again, read_wreck
 from stressvision_agent.spool_status import SpoolStatus, oldest_age_s, status_of
 from stressvision_agent.stamp import event_of
@@ -53,16 +53,6 @@ VACUUM_PAGES = 256
 """Free pages (4 KiB) above which room is given back to the disk, and how many at a time."""
 
 DATABASE, BOOKS, LOCK = "spool.db", "spool.seq", "spool.lock"
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Waiting events of one boot; `anchor` is what was learnt of its clock, `current` whether it is this boot."""
-
-    boot_id: str
-    current: bool
-    anchor: Anchor | None
-    events: list[Spooled]
 
 
 class Spool:
@@ -94,27 +84,34 @@ class Spool:
         return seqs[-1] if seqs else None
 
     def append_all(self, drafts: Iterable[AnyDraft]) -> list[int]:
-        """`append` for several drafts in one transaction; return the numbers of all that were written."""
+        """`append` for several drafts in one transaction; return their numbers, none when the disk takes nothing.
+
+        Behind drafts that wait in memory they wait, too, until `flush`: a failing disk is not tried for each of them.
+        """
+        drafts = list(drafts)
         with self._lock:
-            drafts = list(drafts)
-            due = self._held.all() + drafts
-            if not due:
-                return []
-            none: list[int] = []
-            seqs = self._change(lambda db, ledger: [self._write(db, ledger, draft) for draft in due], none)
+            seqs = self._write_all(drafts) if drafts and not len(self._held) else []
             if not seqs:
                 for draft in drafts:
                     self._held.add(draft)
-                return []
-            self._held.clear()
-            for draft in due:
-                metrics.APPENDED.labels(kind=type(draft).__name__.removesuffix("Draft").lower()).inc()
-            self.appended.set()
             return seqs
 
     def flush(self) -> list[int]:
         """Try to write what waits in memory; return the numbers given."""
-        return self.append_all(())
+        with self._lock:
+            seqs = self._write_all(self._held.all()) if len(self._held) else []
+            if seqs:
+                self._held.clear()
+            return seqs
+
+    def _write_all(self, drafts: list[AnyDraft]) -> list[int]:
+        none: list[int] = []
+        seqs = self._change(lambda db, ledger: [self._write(db, ledger, draft) for draft in drafts], none)
+        for draft, _ in zip(drafts, seqs, strict=False):
+            metrics.APPENDED.labels(kind=type(draft).__name__.removesuffix("Draft").lower()).inc()
+        if seqs:
+            self.appended.set()
+        return seqs
 
     def peek(self, limit: int, max_bytes: int, lane: Lane = "backlog") -> Batch | None:
         """The next events to send, all of one boot; None when there are none. They stay until `ack`.

@@ -106,7 +106,8 @@ def open_database(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA journal_size_limit = 4194304")
+        connection.execute("PRAGMA wal_autocheckpoint = 256")  # 1 MiB: a short disk must not fill with the log
+        connection.execute("PRAGMA journal_size_limit = 1048576")
         _check_whole(connection)
         connection.executescript(SCHEMA)
     except BaseException:

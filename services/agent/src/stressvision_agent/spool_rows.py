@@ -48,6 +48,16 @@ class Spooled:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Waiting events of one boot; `anchor` is what was learnt of its clock, `current` whether it is this boot."""
+
+    boot_id: str
+    current: bool
+    anchor: Anchor | None
+    events: list[Spooled]
+
+
 def load_ledger(db: sqlite3.Connection, boot_id: str) -> Ledger:
     """Count what is there, note the boot, and forget boots of which nothing waits any more."""
     db.execute("INSERT OR IGNORE INTO boots (boot_id) VALUES (?)", (boot_id,))

@@ -11,7 +11,8 @@ from stressvision_agent.client import Answer
 from stressvision_agent.clock import Clock
 from stressvision_agent.metrics import REJECTED, RETRIES, SETTLED, UPLOAD_SECONDS, UPLOADS
 from stressvision_agent.settings import UploadSettings
-from stressvision_agent.spool import Batch, Spool
+from stressvision_agent.spool import Spool
+from stressvision_agent.spool_rows import Batch
 from stressvision_agent.timeline import Timeline
 from stressvision_contracts.events import BatchReceipt, RejectReason
 
