@@ -65,7 +65,7 @@ Exported on {machine}; seed {seed}. The digests of data, calibration faces and m
 ## Limits
 
 - FER-2013's labels are noisy: they and FER+'s votes disagree on more than a third of the rows, so a figure means
-  little without its labels. `sad` and `stress` are mixed up most.
+  little without its labels. `stress` and `sad` are often read as `neutral`, and as each other.
 - Web portraits, not workstation cameras: expect less in the field, and measure it there before trusting a trend.
 - Closed eyes and acted yawns stand in for tiredness, and most yawns are missed. Laughing with closed
   eyes, looking down and talking are its likely false alarms.
