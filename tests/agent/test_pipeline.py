@@ -73,6 +73,21 @@ def test_a_silent_camera_becomes_a_gap_within_5_seconds_and_is_opened_again():
     assert after.frames == 50
 
 
+def test_time_that_the_board_slept_through_is_a_gap():
+    clock = TurnedClock()
+
+    def sleeping():
+        for index in range(100):
+            if index == 50:
+                clock.at_s += 3600
+            yield FACE
+
+    _, drafts, _ = see(sleeping(), clock=clock)
+    spans = told(drafts)
+    assert [getattr(span, "reason", "seen") for span in spans] == ["seen", *["camera"] * 13, "seen"]
+    assert sum(span.ended_s - span.started_s for span in spans[1:-1]) == pytest.approx(3600, abs=0.3)
+
+
 def test_a_camera_that_fails_again_and_again_is_opened_at_most_five_times_a_minute():
     clock = TurnedClock()
     openings = []

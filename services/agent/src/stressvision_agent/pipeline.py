@@ -93,7 +93,7 @@ class Pipeline:
         stop = stop or Event()
         feed = Feed(self._source_factory, self._clock, self._settings.feed, stop.wait)
         self._unseen_s = self._clock.monotonic()
-        failures = 0
+        self._frames = failures = 0
         try:
             while not stop.is_set() and not feed.finished and (max_frames is None or self._frames < max_frames):
                 try:
@@ -163,6 +163,9 @@ class Pipeline:
 
     def _see(self, frame: Frame) -> None:
         at_s = max(frame.monotonic_s, self._unseen_s)
+        if self._windows.is_open and at_s - self._unseen_s > self._settings.feed.stall_s:
+            # the board slept, or the source paused: a frame came before the silence was noticed
+            self._be_blind("camera", self._unseen_s)
         if not self._windows.is_open:
             self._record(self._gaps.end(at_s))
             self._windows.begin(max(at_s, self._told_s))

@@ -31,8 +31,7 @@ class Seeing:
         """Raise `SourceError`, `DetectorError` or `ModelError` when the settings can never work."""
         camera, vision = settings.camera, settings.vision
         check_source(camera.source)
-        self._clock, self._directives, self._max_frames = clock, directives, max_frames
-        self._moved_s = clock.monotonic()
+        self._max_frames = max_frames
         self._pipeline = Pipeline(
             partial(
                 open_source,
@@ -55,20 +54,15 @@ class Seeing:
                 feed=FeedSettings(stall_s=max(camera.stall_s, 2.5 / camera.frames_per_second)),
             ),
             profile=lambda: directives.wishes.site_profile,
-            paused=self._paused,
+            paused=directives.is_paused,
         )
 
     def run(self, stop: threading.Event) -> None:
         self._pipeline.run(stop=stop, max_frames=self._max_frames)
 
     def moved_s(self) -> float:
-        """When the pipeline last looked around, in monotonic seconds."""
-        return self._moved_s
+        """When the pipeline last looked around, in monotonic seconds; long ago when only a new process can help."""
+        return self._pipeline.moved_s()
 
     def sight(self) -> Sight:
         return self._pipeline.sight()
-
-    def _paused(self) -> bool:
-        """Asked before every frame, and so the sign that the loop lives."""
-        self._moved_s = self._clock.monotonic()
-        return self._directives.is_paused()
