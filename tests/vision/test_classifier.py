@@ -76,6 +76,11 @@ def test_it_gives_one_distribution_over_the_company_labels() -> None:
         assert probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 
+def test_the_astronaut_smiles() -> None:
+    probabilities = Classifier(SHIPPED).probabilities(_astronaut())
+    assert COMPANY5[int(probabilities.argmax())] == "happy"
+
+
 def test_the_same_face_always_gets_the_same_answer() -> None:
     classifier = Classifier(SHIPPED)
     first = classifier.probabilities(_astronaut())
@@ -93,9 +98,9 @@ def test_both_interpreters_agree(tmp_path: Path) -> None:
     tflite = np.load(tmp_path / "answers.npy")
     litert = Classifier(SHIPPED, runtime="litert")
     ours = np.stack([litert.probabilities(face) for face in faces])
-    assert np.abs(ours - tflite).max() <= 0.05
+    assert np.abs(ours - tflite).max() <= 0.1
     ranked = np.sort(ours, axis=1)
-    clear = ranked[:, -1] - ranked[:, -2] > 0.05
+    clear = ranked[:, -1] - ranked[:, -2] > 0.1
     assert (ours.argmax(axis=1) == tflite.argmax(axis=1))[clear].all()
 
 
