@@ -30,8 +30,10 @@ def plant(database: Database) -> Iterator[plants.Plant]:
 
 def marked(database: Database) -> dict[int, int]:
     with transaction(database.engine()) as session:
-        rows = session.execute(text("SELECT device_id, count(DISTINCT bucket_at) FROM dirty_windows GROUP BY 1"))
-        return dict(rows.tuples())
+        rows = session.execute(
+            text("SELECT device_id, count(DISTINCT bucket_at) AS buckets FROM dirty_windows GROUP BY 1")
+        )
+        return {row.device_id: row.buckets for row in rows}
 
 
 def test_a_site_means_all_that_ever_stood_there(database: Database, plant: plants.Plant) -> None:
