@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from fastapi import FastAPI
 
 from stressvision_control.app import create_app
 from stressvision_control.settings import Settings
@@ -73,10 +74,9 @@ class Control:
             client.close()
 
 
-def start_control(settings: Settings) -> tuple[uvicorn.Server, threading.Thread]:
-    config = uvicorn.Config(
-        create_app(settings), host="127.0.0.1", port=settings.control_port, log_config=None, access_log=False
-    )
+def start_server(app: FastAPI, port: int) -> tuple[uvicorn.Server, threading.Thread]:
+    """Set `should_exit` of the server and join the thread to stop it."""
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -94,7 +94,7 @@ def control(database: Database) -> Iterator[Control]:
         admin_token=ADMIN_TOKEN,
         control_port=port,
     )
-    server, thread = start_control(settings)
+    server, thread = start_server(create_app(settings), port)
     service = Control(f"http://127.0.0.1:{port}", database)
     yield service
     service.close()

@@ -1,5 +1,7 @@
 """The people's API: the workforce, the fleet, the models, and who may touch them."""
 
+import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -135,6 +137,8 @@ def main() -> None:
     """Serve until told to stop."""
     settings = Settings()  # type: ignore[call-arg]  # from the environment
     configure_logs(settings.log_level)
+    # uvicorn raises the signal again once it has stopped cleanly; without this the exit status would be a failure
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     set_build_info("control", VERSION)
     uvicorn.run(
         create_app(settings),

@@ -10,6 +10,7 @@ ProblemError              any status
 What the store refuses (`stressvision_store.refusals`) becomes 404, 409 or 422.
 """
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -17,7 +18,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -111,7 +112,7 @@ def answer(
     *,
     errors: list[Fault] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
+) -> Response:
     problem = Problem(
         title=HTTPStatus(status).phrase,
         status=status,
@@ -119,7 +120,9 @@ def answer(
         instance=request.url.path,
         errors=errors or [],
     )
-    return JSONResponse(problem.model_dump(), status, headers=headers, media_type=MEDIA_TYPE)
+    # in ASCII, since the name of an unknown field may hold half a surrogate pair, which UTF-8 cannot carry
+    body = json.dumps(problem.model_dump(), ensure_ascii=True)
+    return Response(body, status, headers=headers, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
@@ -128,17 +131,17 @@ def install(app: FastAPI) -> None:
         app.add_exception_handler(kind, handler)
 
 
-def _on_problem(request: Request, error: Any) -> JSONResponse:
+def _on_problem(request: Request, error: Any) -> Response:
     return answer(request, error.status, error.detail, errors=error.errors, headers=error.headers)
 
 
-def _on_refused(request: Request, error: Any) -> JSONResponse:
+def _on_refused(request: Request, error: Any) -> Response:
     errors = [Fault(field=error.field, message=str(error))] if error.field else []
     status = 404 if isinstance(error, NotFoundError) else 422 if isinstance(error, InvalidError) else 409
     return answer(request, status, str(error), errors=errors)
 
 
-def _on_invalid(request: Request, error: Any) -> JSONResponse:
+def _on_invalid(request: Request, error: Any) -> Response:
     if any(each["type"] == "json_invalid" for each in error.errors()):
         return answer(request, 400, "the body is no JSON; mend it and send it again")
     errors = [Fault(field=_path(each["loc"]), message=each["msg"]) for each in error.errors()]
@@ -150,7 +153,7 @@ def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location[1:]) or str(location[0])
 
 
-def _on_http(request: Request, error: Any) -> JSONResponse:
+def _on_http(request: Request, error: Any) -> Response:
     detail = str(error.detail)
     if error.status_code == 404:
         detail = f"there is nothing at {request.url.path}; /openapi.json lists what there is"
@@ -159,14 +162,14 @@ def _on_http(request: Request, error: Any) -> JSONResponse:
     return answer(request, error.status_code, detail, headers=error.headers)
 
 
-def _on_integrity(request: Request, error: Any) -> JSONResponse:
+def _on_integrity(request: Request, error: Any) -> Response:
     """Two requests at once, of which each alone was right. The row's values stay out of the answer."""
     constraint = error.orig.diag.constraint_name
     _log.warning("constraint refused a change", extra={"constraint": constraint, "path": request.url.path})
     return answer(request, 409, f"another change came first (constraint {constraint}); look again and repeat it")
 
 
-def _on_database_away(request: Request, _error: Any) -> JSONResponse:
+def _on_database_away(request: Request, _error: Any) -> Response:
     _log.warning("the database does not answer", extra={"path": request.url.path})
     return answer(
         request,
@@ -176,13 +179,13 @@ def _on_database_away(request: Request, _error: Any) -> JSONResponse:
     )
 
 
-def _on_database_error(request: Request, error: Any) -> JSONResponse:
+def _on_database_error(request: Request, error: Any) -> Response:
     if error.connection_invalidated:
         return _on_database_away(request, error)
     return _on_fault(request, error)
 
 
-def _on_fault(request: Request, error: Any) -> JSONResponse:
+def _on_fault(request: Request, error: Any) -> Response:
     FAULTS.inc()
     _log.error("request failed", exc_info=error, extra={"path": request.url.path, "method": request.method})
     return answer(request, 500, "this is an error of the service; its log has the details")

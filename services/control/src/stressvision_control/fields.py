@@ -1,14 +1,25 @@
 """The kinds of value that bodies and queries are made of."""
 
+import re
 import unicodedata
 from datetime import UTC, date, datetime, time
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 MAX_ID = 2**31 - 1
 EARLIEST, LATEST = 2000, 2100
+LOCAL_TIME = r"^([01][0-9]|2[0-3]):[0-5][0-9](:00)?$"
 
 
 class Body(BaseModel):
@@ -40,6 +51,13 @@ def _in_utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
+def _local_time(text: object) -> time:
+    """Without this, pydantic would take a number for seconds since midnight."""
+    if not isinstance(text, str) or re.match(LOCAL_TIME, text) is None:
+        raise ValueError("write HH:MM, in the site's time zone")
+    return time.fromisoformat(text)
+
+
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)
 ]
@@ -50,5 +68,9 @@ Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 PathId = Annotated[int, Path(ge=1, le=MAX_ID)]
 Day = Annotated[date, AfterValidator(_plausible)]
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-LocalTime = Annotated[time, Field(description="HH:MM, in the site's time zone", examples=["06:00"])]
+LocalTime = Annotated[
+    time,
+    BeforeValidator(_local_time, json_schema_input_type=str),
+    WithJsonSchema({"type": "string", "pattern": LOCAL_TIME, "examples": ["06:00"]}),
+]
 Weekday = Annotated[int, Field(ge=1, le=7)]

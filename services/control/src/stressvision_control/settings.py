@@ -28,7 +28,9 @@ SHORTEST_SECRET = 16
 class Settings(BaseSettings):
     """A secret that is known, or short enough to guess, is refused unless `STRESSVISION_ENV` is development."""
 
-    model_config = SettingsConfigDict(env_prefix="STRESSVISION_", env_ignore_empty=True, frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="STRESSVISION_", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     env: Literal["development", "production"] = Field(
         default="production", description="development allows weak secrets"

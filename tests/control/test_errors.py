@@ -1,0 +1,107 @@
+"""Every error is a problem that says what was wrong and what to do."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from stressvision_control.app import MAX_BODY_BYTES, create_app
+from stressvision_control.metrics import FAULTS
+from stressvision_control.settings import Settings
+from support.control import ADMIN_TOKEN, Control, start_server
+from support.servers import free_port
+
+NOWHERE = "postgresql://stressvision_control:a-password-of-tests@127.0.0.1:1/stressvision"
+JSON = {"Content-Type": "application/json"}
+db = pytest.mark.db
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, object]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body: dict[str, object] = answer.json()
+    assert body["status"] == status
+    assert body["type"] == "about:blank"
+    assert body["title"]
+    assert body["detail"]
+    return body
+
+
+@db
+def test_every_kind_of_error_is_a_problem(control: Control) -> None:
+    admin = control.admin
+    assert "/openapi.json lists" in str(problem(admin.get("/v1/nothing"), 404)["detail"])
+    assert "does not take DELETE" in str(problem(admin.delete("/v1/sites"), 405)["detail"])
+    problem(admin.get("/v1/sites/99"), 404)
+    problem(admin.get("/v1/sites/0"), 422)
+    problem(admin.get(f"/v1/sites/{2**31}"), 422)
+    problem(admin.get("/v1/sites", params={"limit": 501}), 422)
+    problem(admin.get("/v1/sites", params={"after": "x"}), 422)
+    assert "no JSON" in str(problem(admin.post("/v1/sites", content=b"{", headers=JSON), 400)["detail"])
+    problem(admin.post("/v1/sites", content=b"\xff", headers=JSON), 400)
+    problem(admin.post("/v1/sites", json=[]), 422)
+    body = problem(admin.post("/v1/sites", json={"name": "", "time_zone": "Lima", "colour": 1}), 422)
+    assert {each["field"] for each in body["errors"]} == {"name", "colour"}  # type: ignore[attr-defined]
+    body = problem(admin.post("/v1/sites", json={"name": "Ilo", "time_zone": "Lima"}), 422)
+    assert body["errors"][0]["field"] == "time_zone"  # type: ignore[index]
+    control.make("/v1/sites", name="Callao", time_zone="America/Lima")
+    problem(admin.post("/v1/sites", json={"name": "Callao", "time_zone": "America/Lima"}), 409)
+
+
+@db
+@pytest.mark.parametrize("name", ["a\x00b", "a\nb", "\ud800", " ", "x" * 101, 7, None, ["a"]])
+def test_names_that_no_table_should_hold_are_refused(control: Control, name: object) -> None:
+    body = json.dumps({"name": name, "time_zone": "America/Lima"})
+    problem(control.admin.post("/v1/sites", content=body, headers=JSON), 422)
+
+
+@db
+def test_half_a_letter_in_the_name_of_a_field_is_no_fault_of_ours(control: Control) -> None:
+    problem(control.admin.post("/v1/sites", content=b'{"\\ud800": 1}', headers=JSON), 422)
+
+
+@db
+def test_a_body_that_is_too_long_is_stopped_on_its_way(control: Control) -> None:
+    def endless() -> Iterator[bytes]:
+        for _ in range(MAX_BODY_BYTES // 65536 + 1):
+            yield b" " * 65536
+
+    for path in ("/v1/sites", "/v1/roster"):
+        problem(control.admin.post(path, content=endless()), 413)
+
+
+@contextmanager
+def served(app: FastAPI, port: int) -> Iterator[httpx.Client]:
+    server, thread = start_server(app, port)
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30) as client:
+        yield client
+    server.should_exit = True
+    thread.join()
+
+
+def test_a_database_that_is_away_is_said_with_a_time_to_come_back() -> None:
+    app = create_app(Settings(control_database_url=NOWHERE, admin_token=ADMIN_TOKEN))
+    with served(app, free_port()) as client:
+        assert client.get("/livez").json() == {"status": "alive"}
+        for path in ("/readyz", "/v1/sites"):
+            answer = client.get(path)
+            problem(answer, 503)
+            assert answer.headers["Retry-After"] == "5"
+
+
+def test_an_error_of_ours_is_counted_and_keeps_its_secrets() -> None:
+    app = create_app(Settings(control_database_url=NOWHERE, admin_token=ADMIN_TOKEN))
+
+    @app.get("/broken")
+    def broken() -> None:
+        raise RuntimeError("a secret")
+
+    before = FAULTS._value.get()
+    with served(app, free_port()) as client:
+        body = problem(client.get("/broken"), 500)
+    assert "secret" not in str(body)
+    assert FAULTS._value.get() == before + 1

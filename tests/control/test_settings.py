@@ -1,0 +1,41 @@
+"""Secrets that everybody knows are refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from stressvision_control.settings import Settings, is_weak
+
+URL = "postgresql://stressvision_control:{}@127.0.0.1:5433/stressvision"
+GOOD = "q7Rk2mZx9vLpT4wBcD8e"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    ["", "admin", "change-me", "password", "stressvision", "stressvision-development", "short", "aaaaaaaaaaaaaaaaaaaa"],
+)
+def test_known_and_short_secrets_are_weak(secret: str) -> None:
+    assert is_weak(secret)
+
+
+def test_random_secrets_are_not() -> None:
+    assert not is_weak(GOOD)
+
+
+@pytest.mark.parametrize(("password", "token"), [("postgres", GOOD), (GOOD, "change-me"), ("", GOOD)])
+def test_weak_secrets_stop_the_process_outside_development(password: str, token: str) -> None:
+    with pytest.raises(ValidationError, match="known or short secret") as caught:
+        Settings(control_database_url=URL.format(password), admin_token=token)
+    assert GOOD not in str(caught.value)
+    Settings(env="development", control_database_url=URL.format(password), admin_token=token)
+
+
+def test_an_empty_token_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRESSVISION_CONTROL_DATABASE_URL", URL.format(GOOD))
+    monkeypatch.setenv("STRESSVISION_ADMIN_TOKEN", "")
+    assert Settings().admin_token is None
+
+
+def test_a_missing_url_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STRESSVISION_CONTROL_DATABASE_URL", raising=False)
+    with pytest.raises(ValidationError, match="control_database_url"):
+        Settings()
