@@ -42,6 +42,13 @@ def test_the_server_cannot_override_the_switch_at_the_station(tmp_path, made):
     assert made.pause_reason() is None
 
 
+def test_a_switch_that_cannot_be_read_counts_as_on(tmp_path):
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    directives = Directives(tmp_path / "directives.json", tmp_path / "loop" / "paused")
+    directives.obey(reply())
+    assert directives.pause_reason() == "worker"
+
+
 def test_unreadable_wishes_mean_that_nothing_is_seen(tmp_path):
     (tmp_path / "directives.json").write_text('{"site_profile": "everything"}')
     directives = Directives(tmp_path / "directives.json", tmp_path / "paused")

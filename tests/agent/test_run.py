@@ -8,15 +8,17 @@ import time
 from pathlib import Path
 
 import cv2
+import httpx
 import numpy as np
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from stressvision_contracts.manifest import read_manifest
 from stressvision_store.session import transaction
 from stressvision_store.tables import ModelVersion
 from support.intake import make_settings, new_code, serve_intake
-from support.servers import wait_until
+from support.servers import free_port, wait_until
 
 pytestmark = pytest.mark.e2e
 
@@ -161,3 +163,37 @@ def test_classify_prints_an_object_a_line(tmp_path):
     assert face["box"] == [0, 0, 100, 100]
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     assert face["label"] == max(face["probabilities"], key=face["probabilities"].get)
+
+
+def test_bench_measures_classifier_and_disk(config):
+    figures = json.loads(call("bench", "--config", config, "--json", check=False).stdout)
+    assert [figure["unit"] for figure in figures] == ["ms", "ms", "ms"]
+    assert all(figure["figure"] > 0 for figure in figures)
+
+
+def test_metrics_are_shown_on_loopback_without_people_or_devices(enrolled):
+    port = free_port()
+    enrolled.write_text(enrolled.read_text() + f"[metrics]\nport = {port}\n")
+    agent = subprocess.Popen([PROGRAM, "run", "--config", enrolled], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        wait_until(lambda: answers(port), "metrics")
+        text = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    finally:
+        agent.send_signal(signal.SIGTERM)
+        agent.communicate(timeout=30)
+    labels = {
+        label
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if family.name.startswith("stressvision")
+        for label in sample.labels
+    }
+    assert "stressvision_agent_spool_events" in text
+    assert labels <= {"kind", "outcome", "verdict", "reason", "loop", "le", "component", "version", "condition"}
+
+
+def answers(port):
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/metrics").is_success
+    except httpx.HTTPError:
+        return False

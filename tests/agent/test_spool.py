@@ -243,6 +243,18 @@ def test_corruption_while_running_is_survived(tmp_path, clock):
         assert spool.status().events == 2
 
 
+def test_corruption_that_only_a_look_finds_is_survived_too(tmp_path, clock):
+    with closing(Spool(tmp_path, SMALL, clock)) as spool:
+        spool.append_all([window(clock.uptime_s) for _ in range(500)])
+        with closing(sqlite3.connect(tmp_path / DATABASE)) as other:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        spool._db.close()
+        break_file(tmp_path / DATABASE, "head")
+        spool._db = sqlite3.connect(tmp_path / DATABASE, isolation_level=None, check_same_thread=False)
+        assert spool.status().next_seq >= 500
+        assert spool.append(window(clock.uptime_s)) >= 500
+
+
 def test_only_the_newest_corrupt_files_are_kept(tmp_path, clock):
     for _ in range(5):
         with closing(Spool(tmp_path, SMALL, clock)) as spool:

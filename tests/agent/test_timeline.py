@@ -173,3 +173,21 @@ def test_1970_is_a_time_like_any_other(store):
     timeline.look_at_wall_clock()
     timeline.observe_server(clock.true_now(), clock.uptime_s, clock.uptime_s)
     assert error_s(timeline, clock) < 0.01
+
+
+def test_a_proxys_date_does_not_unsettle_what_the_server_said(clock, store):
+    timeline = make(clock, store)
+    timeline.observe_server(clock.true_now(), clock.uptime_s - 0.1, clock.uptime_s)
+    for _ in range(10):
+        clock.advance(30)
+        skewed = clock.true_now() + timedelta(seconds=40)
+        timeline.observe_date(f"{skewed:%a, %d %b %Y %H:%M:%S} GMT", clock.uptime_s, clock.uptime_s)
+    assert error_s(timeline, clock) < 0.1
+
+
+def test_a_server_whose_clock_was_put_right_is_followed(clock, store):
+    timeline = make(clock, store)
+    timeline.observe_server(clock.true_now() - timedelta(hours=1), clock.uptime_s, clock.uptime_s)
+    clock.advance(30)
+    timeline.observe_server(clock.true_now(), clock.uptime_s - 0.2, clock.uptime_s)
+    assert error_s(timeline, clock) < 0.2

@@ -211,5 +211,29 @@ def classify(
             raise typer.Exit(1)
 
 
+@app.command()
+def bench(
+    recording: Annotated[
+        str | None, typer.Option("--source", help="file:PATH or dir:PATH: measure the whole loop, too.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure this very board; end with 1 when it is too slow."""
+    with _said_plainly():
+        from stressvision_agent.bench import measure
+
+        figures = []
+        for figure in measure(_settings_of(config), recording):
+            figures.append(figure)
+            if not as_json:
+                verdict = {None: "", True: "met", False: "NOT MET"}[figure.met]
+                print(f"{figure.name}: {figure.figure:.2f} {figure.unit} {figure.bar} {verdict}".rstrip(), flush=True)
+        if as_json:
+            print(json.dumps(msgspec.to_builtins(figures)))
+        if any(figure.met is False for figure in figures):
+            raise typer.Exit(1)
+
+
 if __name__ == "__main__":
     app()

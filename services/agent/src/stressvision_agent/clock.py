@@ -1,7 +1,6 @@
 """The two clocks of a device: one that only grows, and one that people read and that may be wrong."""
 
 import ctypes
-import ctypes.util
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,7 +52,7 @@ def wall_clock_is_synchronised() -> bool:
     """Whether the kernel or systemd-timesyncd says that a time server has set the wall clock."""
     if TIMESYNC_FILE.exists():
         return True
-    adjtimex = getattr(ctypes.CDLL(ctypes.util.find_library("c")), "adjtimex", None)
+    adjtimex = getattr(ctypes.CDLL(None), "adjtimex", None)
     if adjtimex is None:
         return False
     timex = _Timex()  # modes 0 only reads

@@ -54,7 +54,7 @@ class Directives:
     def pause_reason(self) -> PauseReason | None:
         """Why nothing may be seen. The switch at the station outranks the server."""
         reason: PauseReason | None = None
-        if self._off_switch.exists():
+        if self._is_switched_off():
             reason = "worker"
         elif self.wishes.paused:
             reason = "server"
@@ -62,6 +62,15 @@ class Directives:
             reason = "profile"
         PAUSED.set(reason is not None)
         return reason
+
+    def _is_switched_off(self) -> bool:
+        try:
+            self._off_switch.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError:  # a switch that cannot be read may be on
+            DIRECTIVE_FAILURES.inc()
+        return True
 
     def is_paused(self) -> bool:
         return self.pause_reason() is not None

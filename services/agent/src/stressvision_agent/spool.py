@@ -76,10 +76,7 @@ class Spool:
             self._resources = resources.pop_all()
 
     def append(self, draft: AnyDraft) -> int | None:
-        """Give `draft` its identity and make it durable; return its `seq`, None when the disk takes nothing now.
-
-        Such a draft waits in memory and is written with the next one that the disk takes.
-        """
+        """Give `draft` its identity and make it durable; return its `seq`, None when it waits in memory for `flush`."""
         seqs = self.append_all([draft])
         return seqs[-1] if seqs else None
 
@@ -170,7 +167,8 @@ class Spool:
         with self._lock:
             now_s = self._clock.monotonic()
             now = (self._anchor.started_at if self._anchor else self._wall_zero()) + timedelta(seconds=now_s)
-            age_s = oldest_age_s(self._db, now, boot=self._ledger.boot, monotonic_s=now_s)
+            unknown: float | None = None
+            age_s = self._change(lambda db, it: oldest_age_s(db, now, boot=it.boot, monotonic_s=now_s), unknown)
             return status_of(self._ledger, held=len(self._held), oldest_age_s=age_s)
 
     def close(self) -> None:
@@ -204,7 +202,7 @@ class Spool:
 
     def _refused(self, error: Exception, otherwise: T) -> T:
         metrics.WRITE_FAILURES.inc()
-        log.error("disk takes no writes", extra={"spool": str(self._path), "error": str(error)})
+        log.error("disk takes no writes", extra={"error": str(error)})
         return otherwise
 
     def _transact(self, work: Callable[[sqlite3.Connection, Ledger], T]) -> T:

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -30,13 +30,20 @@ WORTH_KEEPING_S = 0.1
 """A better anchor is written down only when it moves by this much: each write wears the card."""
 
 
+Source = Literal["wall", "date", "server"]
+
+TRUST: Final[dict[Source, int]] = {"wall": 0, "date": 1, "server": 2}
+"""Where sources disagree, the server has the last word: shifts and rollups live on its clock. An HTTP `Date` may be
+that of a proxy."""
+
+
 class Anchor(msgspec.Struct, frozen=True, kw_only=True):
     """`started_at` is true UTC at monotonic zero, to within `uncertainty_s`, learnt at monotonic `learnt_s`."""
 
     started_at: datetime
     uncertainty_s: float
     learnt_s: float
-    from_server: bool
+    source: Source
 
     def uncertainty_at(self, now_s: float) -> float:
         return self.uncertainty_s + DRIFT * max(now_s - self.learnt_s, 0.0)
@@ -79,14 +86,9 @@ class Timeline:
     def wall_is_synchronised(self) -> bool:
         return self._synchronised()
 
-    def observe_server(
-        self, server_time: datetime, sent_s: float, received_s: float, resolution_s: float = 0.0
-    ) -> None:
-        """Learn from an answer: the server said `server_time`, cut to `resolution_s`, between the two moments."""
-        middle_s = (sent_s + received_s) / 2
-        started_at = server_time + timedelta(seconds=resolution_s / 2 - middle_s)
-        uncertainty_s = (received_s - sent_s + resolution_s) / 2
-        self._learn(Anchor(started_at=started_at, uncertainty_s=uncertainty_s, learnt_s=received_s, from_server=True))
+    def observe_server(self, server_time: datetime, sent_s: float, received_s: float) -> None:
+        """Learn from an answer in which the server said `server_time`, between the two moments."""
+        self._observe("server", server_time, sent_s, received_s)
 
     def observe_date(self, header: str | None, sent_s: float, received_s: float) -> None:
         """Learn from an HTTP `Date`, which tells whole seconds; an unreadable one teaches nothing."""
@@ -95,7 +97,14 @@ class Timeline:
         except ValueError:
             said = None
         if said is not None:
-            self.observe_server(said.replace(tzinfo=said.tzinfo or UTC), sent_s, received_s, resolution_s=1.0)
+            self._observe("date", said.replace(tzinfo=said.tzinfo or UTC), sent_s, received_s, resolution_s=1.0)
+
+    def _observe(
+        self, source: Source, said: datetime, sent_s: float, received_s: float, resolution_s: float = 0.0
+    ) -> None:
+        started_at = said + timedelta(seconds=(resolution_s - sent_s - received_s) / 2)
+        uncertainty_s = (received_s - sent_s + resolution_s) / 2
+        self._learn(Anchor(started_at=started_at, uncertainty_s=uncertainty_s, learnt_s=received_s, source=source))
 
     def look_at_wall_clock(self) -> tuple[float, float] | None:
         """Learn from the wall clock when a time server has set it; return the monotonic span in which it stepped."""
@@ -103,9 +112,7 @@ class Timeline:
         step_s = (wall_zero - self._wall_zero).total_seconds()
         self._wall_zero, self._looked_s = wall_zero, now_s
         if self._synchronised():
-            self._learn(
-                Anchor(started_at=wall_zero, uncertainty_s=WALL_UNCERTAINTY_S, learnt_s=now_s, from_server=False)
-            )
+            self._learn(Anchor(started_at=wall_zero, uncertainty_s=WALL_UNCERTAINTY_S, learnt_s=now_s, source="wall"))
         if (offset := self.offset_s()) is not None:
             CLOCK_OFFSET.set(offset)
         if abs(step_s) <= STEP_S:
@@ -115,17 +122,8 @@ class Timeline:
         return since_s, now_s
 
     def _learn(self, fresh: Anchor) -> None:
-        """The server has the last word: shifts and rollups live on its clock. Otherwise the sharper anchor wins."""
-        held = self._anchor
-        if held is not None:
-            now_s = fresh.learnt_s
-            apart_s = abs((fresh.started_at - held.started_at).total_seconds())
-            believable_s = fresh.uncertainty_s + held.uncertainty_at(now_s)
-            if held.from_server and not fresh.from_server and apart_s > believable_s:
-                return
-            overruled = fresh.from_server and apart_s > believable_s
-            if not overruled and fresh.uncertainty_s > held.uncertainty_at(now_s):
-                return
+        if self._anchor is not None and not _is_better(fresh, self._anchor):
+            return
         self._anchor = fresh
         if self._kept is None or abs((fresh.started_at - self._kept.started_at).total_seconds()) > WORTH_KEEPING_S:
             self._store.keep_anchor(fresh)
@@ -133,3 +131,12 @@ class Timeline:
 
     def _wall_started_at(self) -> datetime:
         return self._clock.now() - timedelta(seconds=self._clock.monotonic())
+
+
+def _is_better(fresh: Anchor, held: Anchor) -> bool:
+    """Where two anchors can both be true the sharper one wins, otherwise the one to be trusted more, or the newer."""
+    held_uncertainty_s = held.uncertainty_at(fresh.learnt_s)
+    apart_s = abs((fresh.started_at - held.started_at).total_seconds())
+    if apart_s > fresh.uncertainty_s + held_uncertainty_s:
+        return TRUST[fresh.source] >= TRUST[held.source]
+    return fresh.uncertainty_s <= held_uncertainty_s
