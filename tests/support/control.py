@@ -3,6 +3,7 @@
 import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -85,13 +86,14 @@ def start_server(app: FastAPI, port: int) -> tuple[uvicorn.Server, threading.Thr
     return server, thread
 
 
-@pytest.fixture
-def control(database: Database) -> Iterator[Control]:
+@contextmanager
+def serve(database: Database, redis_url: str | None = None) -> Iterator[Control]:
     port = free_port()
     settings = Settings(
         env="production",
         control_database_url=database.url("control"),
         admin_token=ADMIN_TOKEN,
+        redis_url=redis_url,
         control_port=port,
     )
     server, thread = start_server(create_app(settings), port)
@@ -100,3 +102,16 @@ def control(database: Database) -> Iterator[Control]:
     service.close()
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture
+def control(database: Database) -> Iterator[Control]:
+    with serve(database) as service:
+        yield service
+
+
+@pytest.fixture
+def woken_control(database: Database, redis_url: str) -> Iterator[Control]:
+    """One that wakes the worker."""
+    with serve(database, redis_url) as service:
+        yield service

@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 
 import msgspec
+from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
 from stressvision_contracts.manifest import Manifest
 from stressvision_store.paging import one, take
 from stressvision_store.refusals import ConflictError
 from stressvision_store.tables import ModelVersion
+
+_LOCK = 0x53560005
 
 
 def register_model(session: Session, manifest: Manifest) -> tuple[ModelVersion, bool]:
@@ -40,6 +43,7 @@ def list_models(session: Session, *, after: str | None, limit: int) -> Sequence[
 
 def desire_model(session: Session, version: str) -> ModelVersion:
     """Every device is told to run this one, and no other is desired any more."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})  # one at a time, or they deadlock
     row = one(session, ModelVersion, version, "model", lock=True)
     session.exec(update(ModelVersion).where(col(ModelVersion.version) != version).values(desired=False))
     row.desired = True

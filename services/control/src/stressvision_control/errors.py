@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -169,14 +170,12 @@ def _on_integrity(request: Request, error: Any) -> Response:
     return answer(request, 409, f"another change came first (constraint {constraint}); look again and repeat it")
 
 
-def _on_database_away(request: Request, _error: Any) -> Response:
-    _log.warning("the database does not answer", extra={"path": request.url.path})
-    return answer(
-        request,
-        503,
-        f"the database does not answer; try again in {RETRY_AFTER_S} s",
-        headers={"Retry-After": str(RETRY_AFTER_S)},
-    )
+def _on_database_away(request: Request, error: Any) -> Response:
+    clash = isinstance(getattr(error, "orig", None), psycopg.errors.DeadlockDetected | psycopg.errors.LockNotAvailable)
+    detail = "another change stands in the way" if clash else "the database does not answer"
+    _log.warning(detail, extra={"path": request.url.path})
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return answer(request, 503, f"{detail}; try again in {RETRY_AFTER_S} s", headers=headers)
 
 
 def _on_database_error(request: Request, error: Any) -> Response:

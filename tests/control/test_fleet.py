@@ -1,0 +1,186 @@
+"""Devices, enrolment codes, models and dead letters over HTTP."""
+
+import hashlib
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+from sqlalchemy import text
+
+from stressvision_contracts.fleet import EnrolmentRequest
+from stressvision_store.devices import desired_model, enrol
+from stressvision_store.session import transaction
+from support.control import Control
+from support.manifests import make_manifest
+
+pytestmark = pytest.mark.db
+
+
+def station(control: Control, name: str = "P1") -> int:
+    site = control.make("/v1/sites", name=f"Callao {name}", time_zone="America/Lima")["id"]
+    area = control.make("/v1/areas", site_id=site, name="Paint")["id"]
+    made: int = control.make("/v1/stations", area_id=area, name=name)["id"]
+    return made
+
+
+def test_a_device_joins_with_a_code_and_stands_where_the_code_says(control: Control) -> None:
+    place = station(control)
+    made = control.make("/v1/enrolment-codes", station_id=place, valid_hours=1)
+    assert made["id"] == hashlib.sha256(made["code"].encode()).hexdigest()
+    request = EnrolmentRequest(code=made["code"], public_key="", hostname="pi", hardware="Pi 5", agent_version="0.1.0")
+    with transaction(control.database.engine("ingest")) as session:
+        device = enrol(session, code_hash=bytes.fromhex(made["id"]), public_key=b"key", request=request)
+    (listed,) = control.admin.get("/v1/enrolment-codes").json()["items"]
+    assert (listed["device_id"], listed["used_at"] is not None, "code" in listed) == (device, True, False)
+    assert control.admin.delete(f"/v1/enrolment-codes/{made['id']}").status_code == 409
+    shown = control.admin.get(f"/v1/devices/{device}").json()
+    assert shown["place"]["station_id"] == place
+    assert (shown["standing"], shown["heartbeat_at"], shown["account"]) == ("active", None, None)
+    long_ago = (datetime.now(UTC) - timedelta(days=28)).isoformat()
+    moved = control.admin.put(f"/v1/devices/{device}/placement", json={"station_id": place, "at": long_ago})
+    assert moved.json()["place"]["placed_at"][:10] == long_ago[:10]
+
+
+def test_a_code_that_is_withdrawn_lets_nobody_in(control: Control) -> None:
+    made = control.make("/v1/enrolment-codes")
+    assert len(made["code"]) == 23
+    gone = control.admin.delete(f"/v1/enrolment-codes/{made['id']}").json()
+    assert datetime.fromisoformat(gone["expires_at"]) <= datetime.now(UTC)
+    assert control.admin.delete("/v1/enrolment-codes/abc").status_code == 422
+    assert control.admin.post("/v1/enrolment-codes", json={"valid_hours": 0}).status_code == 422
+    assert control.admin.post("/v1/enrolment-codes", json={"station_id": 99}).status_code == 404
+
+
+def test_codes_come_in_pages(control: Control) -> None:
+    made = {control.make("/v1/enrolment-codes")["id"] for _ in range(3)}
+    first = control.admin.get("/v1/enrolment-codes", params={"limit": 2}).json()
+    rest = control.admin.get("/v1/enrolment-codes", params={"limit": 2, "after": first["next"]}).json()
+    assert {each["id"] for each in first["items"] + rest["items"]} == made
+    assert control.admin.get("/v1/enrolment-codes", params={"after": "xyz"}).status_code == 422
+
+
+def test_a_device_shows_its_heartbeat_and_its_books(control: Control) -> None:
+    device = control.add_device(station(control))
+    with psycopg.connect(control.database.url("owner"), autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO device_states (device_id, heartbeat_at, boot_id, agent_version, model_version, next_seq,"
+            " spooled, clock_offset_s, report) VALUES (%s, now(), 'b', '0.2.0', 'm1', 12, 2, 0.5, %s)",
+            (device, Jsonb({"temperature_c": 61})),
+        )
+        connection.execute("INSERT INTO device_accounts VALUES (%s, 8, 1, 1, 1, 9)", (device,))
+    shown = control.admin.get(f"/v1/devices/{device}").json()
+    assert (shown["agent_version"], shown["model_version"], shown["spooled"]) == ("0.2.0", "m1", 2)
+    assert shown["produced"] == 12
+    assert shown["account"] == {"stored": 8, "duplicate": 1, "rejected": 1, "lost": 1, "max_seq": 9}
+    assert shown["report"] == {"temperature_c": 61}
+    (listed,) = control.as_role("ml").get("/v1/devices").json()["items"]
+    assert listed == {key: value for key, value in shown.items() if key in listed}
+    status = control.as_role("hr").get("/v1/status").json()
+    assert (status["devices"], status["silent"], status["stored"], status["spooled"]) == (1, 0, 8, 2)
+
+
+def test_devices_are_paused_moved_and_revoked(control: Control) -> None:
+    one, two = station(control), station(control, "P2")
+    device, other = control.add_device(), control.add_device(two)
+    admin, path = control.admin, f"/v1/devices/{device}"
+    assert admin.post(f"{path}/pause").json()["standing"] == "paused"
+    assert admin.post(f"{path}/resume").json()["standing"] == "active"
+    assert admin.put(f"{path}/placement", json={"station_id": one}).json()["place"]["station"] == "P1"
+    taken = admin.put(f"{path}/placement", json={"station_id": two})
+    assert taken.status_code == 409
+    assert f"device {other} was placed at that station" in taken.json()["detail"]
+    assert admin.put(f"{path}/placement", json={"station_id": 99}).status_code == 404
+    assert admin.put(f"{path}/placement", json={}).status_code == 422
+    assert admin.put(f"{path}/placement", json={"station_id": None}).json()["place"] is None
+    revoked = admin.post(f"{path}/revoke").json()
+    assert (revoked["standing"], revoked["revoked_at"] is not None) == ("revoked", True)
+    assert admin.post(f"{path}/pause").status_code == 409
+    entries = admin.get("/v1/audit", params={"subject": f"device {device}"}).json()["items"]
+    assert [each["action"] for each in entries] == [
+        "device.revoke", "device.place", "device.place", "device.resume", "device.pause",
+    ]  # fmt: skip
+
+
+def test_a_model_is_registered_once_and_one_is_desired(control: Control) -> None:
+    first, second = make_manifest(), make_manifest(version="test-2", digest="0" * 64)
+    for manifest in (first, second):
+        assert control.as_role("ml").post("/v1/models", json=manifest).status_code == 201
+    again = control.as_role("ml").post("/v1/models", json=first)
+    assert again.status_code == 200
+    assert again.json()["manifest"]["digest"] == first["digest"]
+    other = control.as_role("ml").post("/v1/models", json=first | {"size_bytes": 1})
+    assert other.status_code == 409
+    assert "give this model another version" in other.json()["detail"]
+    assert control.as_role("ml").post("/v1/models/test-1/desire").status_code == 403
+    for version in ("test-1", "test-2"):
+        assert control.as_role("operator").post(f"/v1/models/{version}/desire").json()["desired"] is True
+    listed = control.admin.get("/v1/models").json()["items"]
+    assert [(each["version"], each["desired"]) for each in listed] == [("test-1", False), ("test-2", True)]
+    with transaction(control.database.engine("ingest")) as session:
+        desired = desired_model(session)
+    assert desired is not None
+    assert (desired.version, desired.digest) == ("test-2", "0" * 64)
+    assert control.admin.post("/v1/models/test-9/desire").status_code == 404
+    assert control.admin.get("/v1/models/test-2").json()["manifest"]["version"] == "test-2"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"labels": ["neutral"]}, {"digest": "x"}, {"version": "a b"}, {"colour": 1}, {"input": {}}, {"size_bytes": "1"}],
+)
+def test_what_is_no_manifest_is_refused(control: Control, changes: dict[str, object]) -> None:
+    answer = control.admin.post("/v1/models", json=make_manifest(**changes))
+    assert answer.status_code == 422
+    assert "this is no manifest" in answer.json()["detail"]
+
+
+def test_two_desires_at_once_leave_one_model_desired(control: Control) -> None:
+    versions = ["test-1", "test-2", "test-3"]
+    for version in versions:
+        control.make("/v1/models", **make_manifest(version=version))
+    admin = control.admin
+
+    def desire(version: str) -> None:
+        for _ in range(5):
+            assert admin.post(f"/v1/models/{version}/desire").status_code == 200
+
+    threads = [threading.Thread(target=desire, args=(version,)) for version in versions]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(each["desired"] for each in admin.get("/v1/models").json()["items"]) == 1
+
+
+def test_the_shipped_model_can_be_registered(control: Control) -> None:
+    manifest = Path(__file__).parents[2] / "models" / "stressvision" / "manifest.json"
+    if not manifest.exists():
+        pytest.skip("models/stressvision is not there yet")
+    answer = control.admin.post(
+        "/v1/models", content=manifest.read_bytes(), headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 201, answer.text
+
+
+def test_dead_letters_are_listed_without_what_they_said(control: Control) -> None:
+    device = control.add_device()
+    with transaction(control.database.engine("ingest")) as session:
+        for reason in ("unknown_model", "bad_value"):
+            session.execute(
+                text(
+                    "INSERT INTO dead_letters (device_id, event_id, seq, reason, detail, body)"
+                    " VALUES (:device, 'e', 1, :reason, 'say what', 'the body')"
+                ),
+                {"device": device, "reason": reason},
+            )
+    listed = control.admin.get("/v1/dead-letters").json()["items"]
+    assert [(each["reason"], each["size_bytes"]) for each in listed] == [("bad_value", 8), ("unknown_model", 8)]
+    assert "the body" not in str(listed)
+    only = control.admin.get("/v1/dead-letters", params={"device_id": device, "reason": "bad_value"}).json()["items"]
+    assert len(only) == 1
+    page = control.admin.get("/v1/dead-letters", params={"limit": 1}).json()
+    rest = control.admin.get("/v1/dead-letters", params={"after": page["next"]}).json()
+    assert [each["reason"] for each in rest["items"]] == ["unknown_model"]
