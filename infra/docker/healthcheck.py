@@ -1,4 +1,4 @@
-"""The health check of our images, which carry no curl: `healthcheck.py 8000/readyz` ends with 0 if the answer is 200."""
+"""The health check of our images, which carry no curl: `healthcheck.py 8000/readyz` succeeds if that answers 200."""
 
 import sys
 import urllib.request
