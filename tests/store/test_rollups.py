@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from threading import Event
@@ -213,7 +213,7 @@ def test_an_event_that_comes_in_while_the_roster_is_edited_is_not_forgotten(floo
             mark_events(session, site_id=floor.plant.sites[0])
             floor.send(MORNING + timedelta(hours=1))
             draining = pool.submit(drain_all, database)
-            assert not draining.done()
+            assert wait([draining], timeout=1).not_done, "the drain waits for the edit"
         draining.result(30)
 
     assert read_rollups(database.url("owner"))["rollup_windows"] == {}

@@ -115,12 +115,9 @@ _CONCERNED = f"""
     SELECT asg.employee_id FROM assignments asg WHERE asg.station_id = place.station_id"""  # noqa: S608
 
 _CHANGES = f"""
-    SELECT unnest(ARRAY[occurrence.starts_at, occurrence.ends_at])
+    SELECT unnest(ARRAY[occurrence.starts_at, occurrence.ends_at, pause.starts_at, pause.ends_at])
     FROM ({occurrences(site="place.site_id", zone="place.time_zone", at="run.from_at")}) occurrence
-    UNION ALL
-    SELECT unnest(ARRAY[pause.starts_at, pause.ends_at])
-    FROM ({occurrences(site="place.site_id", zone="place.time_zone", at="run.from_at")}) occurrence
-    CROSS JOIN LATERAL ({breaks(occurrence="occurrence", zone="place.time_zone")}) pause
+    LEFT JOIN LATERAL ({breaks(occurrence="occurrence", zone="place.time_zone")}) pause ON true
     UNION ALL
     SELECT unnest(ARRAY[c.checked_in_at, c.checked_out_at]) FROM check_ins c
     WHERE c.station_id = place.station_id

@@ -53,8 +53,7 @@ def drain(session: Session, limit: int = 2000) -> Drained:
         return Drained()
     sites = sites_of(session, {row.device_id for row in claimed})
     patience_s = _PATIENCE_S if len(sites) == 1 else _PATIENCE_WITH_MANY_SITES_S
-    session.execute(text("SELECT set_config('lock_timeout', :wait, true)"), {"wait": f"{patience_s * 1000:.0f}ms"})
-    session.execute(text("SELECT pg_advisory_xact_lock_shared(:raw)"), {"raw": _RAW})
+    session.execute(text(statements.PREPARE), {"patience": f"{patience_s * 1000:.0f}ms", "raw": _RAW})
     lock_sites(session, sites)
     kept_from = session.scalar(text("SELECT max(kept_from) FROM raw_horizon"))
     buckets = [(row.device_id, row.bucket_at) for row in claimed if kept_from is None or row.bucket_at >= kept_from]
