@@ -1,5 +1,8 @@
 """Secrets that everybody knows are refused."""
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -15,6 +18,13 @@ GOOD = "q7Rk2mZx9vLpT4wBcD8e"
 )
 def test_known_and_short_secrets_are_weak(secret: str) -> None:
     assert is_weak(secret)
+
+
+def test_the_secrets_of_the_example_are_weak() -> None:
+    example = (Path(__file__).parents[2] / ".env.example").read_text()
+    words = set(re.findall(r"development-[a-z-]+", example)) - {"development-"}
+    assert len(words) >= 3
+    assert all(is_weak(word) for word in words)
 
 
 def test_random_secrets_are_not() -> None:

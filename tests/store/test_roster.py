@@ -100,6 +100,21 @@ def test_every_bad_line_is_listed_and_none_that_is_good(session: Session) -> Non
     ]  # fmt: skip
 
 
+def test_what_is_missing_is_said_even_where_another_line_has_it_wrong(session: Session) -> None:
+    outcome = bring(
+        session,
+        {"site": "Callao", "time_zone": "Lima", "shift": "Day", "starts": "late", "ends": "14:00"},
+        {"site": "Ilo", "shift": "Day", "starts": "06:00", "ends": "14:00"},
+        {"site": "Paita", "time_zone": "America/Lima", "shift": "Day", "ends": "14:00"},
+    )
+    assert [bad[:2] for bad in said(outcome)] == [(2, "starts"), (2, "time_zone"), (3, "time_zone"), (4, "starts")]
+
+
+def test_without_a_site_column_that_alone_is_said(session: Session) -> None:
+    outcome = import_roster(session, b"area\nPaint\nPress\n")
+    assert [bad[:2] for bad in said(outcome)] == [(1, "site")]
+
+
 def test_lines_that_contradict_each_other_are_named(session: Session) -> None:
     outcome = bring(
         session,

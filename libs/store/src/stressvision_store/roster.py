@@ -1,7 +1,7 @@
 """The roster as a whole: brought in from a CSV file, all of it or nothing, and given back in the same form."""
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
@@ -13,26 +13,12 @@ from stressvision_store.changes import many_changes
 from stressvision_store.local_time import Hours, check_hours
 from stressvision_store.refusals import InvalidError, RefusedError
 from stressvision_store.roster_csv import BadCell, RosterFile, RosterLine, read_roster
+from stressvision_store.roster_facts import UNSPOKEN, RosterFacts, Thing, show
 from stressvision_store.workforce_tables import Area, Employee, Shift, Site, Station
 
 _LOCK = 0x53560003
 _ROUNDS: Final = 4
 """How often what is refused is tried again: a line further down may have made room for it."""
-
-_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "time_zone": ("site",),
-    "area": ("site",),
-    "station": ("area",),
-    "shift": ("site",),
-    **dict.fromkeys(("starts", "ends", "weekdays", "breaks"), ("shift",)),
-    "pseudonym": ("site",),
-    **dict.fromkeys(("name", "badge"), ("pseudonym",)),
-    "consent_given": ("pseudonym", "notice_version"),
-    "notice_version": ("pseudonym", "consent_given"),
-    "first_date": ("pseudonym", "station", "shift"),
-    "last_date": ("first_date",),
-}
-"""What else must stand on a line where a column is filled in."""
 
 _COLUMN_OF: Final[Mapping[str, str]] = {
     "station_id": "station",
@@ -83,23 +69,12 @@ def import_roster(session: Session, data: bytes, *, dry_run: bool = False) -> Ro
     return RosterOutcome(len(file.lines), bad, sorted(work.changes, key=lambda change: change.line), applied)
 
 
-@dataclass(slots=True)
-class _Thing:
-    """All that the file says of one site, shift or person: by column, the value and the line that says it."""
-
-    line: int
-    said: dict[str, tuple[Any, int]] = field(default_factory=dict)
-
-    def get(self, column: str) -> Any:
-        return self.said[column][0] if column in self.said else None
-
-
 class _Import:
     def __init__(self, session: Session, file: RosterFile) -> None:
         self.changes: list[RosterChange] = []
         self._session = session
         self._file = file
-        self._blamed = {(cell.line, cell.column) for cell in file.bad}
+        self._facts = RosterFacts(file)
         self._sites: dict[str, Site] = {}
         self._areas: dict[tuple[str, str], Area] = {}
         self._stations: dict[tuple[str, str, str], Station] = {}
@@ -107,49 +82,14 @@ class _Import:
         self._people: dict[str, Employee] = {}
 
     def run(self) -> None:
-        for row in self._file.lines:
-            self._check_shape(row)
         lines = self._file.lines
-        self._settle(self._gather(("site",), ("time_zone",)), self._bring_site)
-        self._settle(self._gather(("site", "shift"), ("starts", "ends", "weekdays", "breaks")), self._bring_shift)
-        self._settle(self._gather(("site", "area"), ()), self._bring_area)
-        self._settle(self._gather(("site", "area", "station"), ()), self._bring_station)
-        self._settle(self._gather(("pseudonym",), ("site", "name", "badge")), self._bring_person)
+        self._settle(self._facts.gather(("site",), ("time_zone",)), self._bring_site)
+        self._settle(self._facts.gather(("site", "shift"), ("starts", "ends", "weekdays", "breaks")), self._bring_shift)
+        self._settle(self._facts.gather(("site", "area"), ()), self._bring_area)
+        self._settle(self._facts.gather(("site", "area", "station"), ()), self._bring_station)
+        self._settle(self._facts.gather(("pseudonym",), ("site", "name", "badge")), self._bring_person)
         self._settle([(row.line, row) for row in lines if row["consent_given"] is not None], self._bring_consent)
         self._settle([(row.line, row) for row in lines if row["first_date"] is not None], self._bring_assignment)
-
-    def _check_shape(self, row: RosterLine) -> None:
-        if row["site"] is None:
-            self._blame(row.line, "site", "", "every line needs a site")
-        for column in row.values:
-            for needed in _NEEDS.get(column, ()):
-                if needed != "site" and row[needed] is None:
-                    self._blame(row.line, needed, "", f"{column} is filled in, so {needed} must be too")
-        if row["pseudonym"] is not None and (row["station"] is None) != (row["shift"] is None):
-            missing = "shift" if row["shift"] is None else "station"
-            self._blame(row.line, missing, "", "a person's line has both station and shift, or neither")
-        if None not in (row["pseudonym"], row["station"], row["shift"]) and row["first_date"] is None:
-            self._blame(row.line, "first_date", "", "an assignment needs the date on which it begins")
-
-    def _gather(self, key: tuple[str, ...], columns: tuple[str, ...]) -> list[tuple[int, Any]]:
-        """By the values of the columns `key`: what the whole file says in `columns`; it must not contradict itself."""
-        things: dict[tuple[str, ...], _Thing] = {}
-        for row in self._file.lines:
-            names = tuple(row[column] for column in key)
-            if None in names:
-                continue
-            thing = things.setdefault(names, _Thing(row.line))
-            for column in columns:
-                value = row[column]
-                if value is None:
-                    continue
-                before, line = thing.said.setdefault(column, (value, row.line))
-                if before != value:
-                    shown = "" if column in {"name", "badge"} else _show(value)
-                    self._blame(
-                        row.line, column, shown, f"line {line} says otherwise of {names[-1]!r}; make them agree"
-                    )
-        return [(thing.line, (names, thing)) for names, thing in things.items()]
 
     def _settle(self, waiting: list[tuple[int, Any]], step: Callable[[int, Any], None]) -> None:
         for _ in range(_ROUNDS):
@@ -172,23 +112,20 @@ class _Import:
             value = what[column]
         elif column in what[1].said:
             value, line = what[1].said[column]
-        self._blame(line, column, "" if column in {"name", "badge"} else _show(value), str(error))
-
-    def _blame(self, line: int, column: str, value: str, message: str) -> None:
-        if (line, column) not in self._blamed:
-            self._blamed.add((line, column))
-            self._file.bad.append(BadCell(line=line, column=column, value=value, message=message))
+        self._facts.blame(line, column, "" if column in UNSPOKEN else show(value), str(error))
 
     def _note(self, line: int, action: str, noun: str, what: str) -> None:
         self.changes.append(RosterChange(line=line, action=action, noun=noun, what=what))
 
-    def _bring_site(self, line: int, what: tuple[tuple[str], _Thing]) -> None:
+    def _bring_site(self, line: int, what: tuple[tuple[str], Thing]) -> None:
         (name,), thing = what
         zone = thing.get("time_zone")
         site = places.find_site(self._session, name)
         if site is None:
             if zone is None:
-                self._miss(line, "time_zone", f"site {name!r} is new, so one of its lines must give its time zone")
+                self._facts.miss(
+                    thing, "time_zone", f"site {name!r} is new, so one of its lines must give its time zone"
+                )
                 return
             site = places.create_site(self._session, name=name, time_zone=zone)
             self._note(line, "create", "site", f"{name} ({zone})")
@@ -197,19 +134,14 @@ class _Import:
             places.change_site(self._session, site.id or 0, time_zone=zone)
         self._sites[name] = site
 
-    def _miss(self, line: int, column: str, message: str) -> None:
-        """Something is missing; say so, unless it stands there and is bad, which has been said."""
-        if not any(blamed == column for _, blamed in self._blamed):
-            self._blame(line, column, "", message)
-
-    def _bring_shift(self, line: int, what: tuple[tuple[str, str], _Thing]) -> None:
+    def _bring_shift(self, line: int, what: tuple[tuple[str, str], Thing]) -> None:
         (site_name, name), thing = what
         site = self._sites.get(site_name)
         if site is None:
             return
         shift = shifts.find_shift(self._session, site_id=site.id or 0, name=name)
         if shift is None:
-            hours = self._new_hours(line, name, thing)
+            hours = self._new_hours(name, thing)
             if hours is None:
                 return
             shift = shifts.create_shift(self._session, site_id=site.id or 0, name=name, hours=hours)
@@ -222,15 +154,15 @@ class _Import:
                 self._note(line, "change", "shift", f"{site_name} / {name} ({hours.starts:%H:%M}–{hours.ends:%H:%M})")
         self._shifts[site_name, name] = shift
 
-    def _new_hours(self, line: int, name: str, thing: _Thing) -> Hours | None:
+    def _new_hours(self, name: str, thing: Thing) -> Hours | None:
         for column in ("starts", "ends"):
             if thing.get(column) is None:
-                self._miss(line, column, f"shift {name!r} is new, so one of its lines must say when it {column}")
+                self._facts.miss(thing, column, f"shift {name!r} is new, so one of its lines must say when it {column}")
         if thing.get("starts") is None or thing.get("ends") is None:
             return None
         return _altered(Hours(starts=time(), ends=time()), thing)
 
-    def _bring_area(self, line: int, what: tuple[tuple[str, str], _Thing]) -> None:
+    def _bring_area(self, line: int, what: tuple[tuple[str, str], Thing]) -> None:
         (site_name, name), _ = what
         site = self._sites.get(site_name)
         if site is None:
@@ -241,7 +173,7 @@ class _Import:
             self._note(line, "create", "area", f"{site_name} / {name}")
         self._areas[site_name, name] = area
 
-    def _bring_station(self, line: int, what: tuple[tuple[str, str, str], _Thing]) -> None:
+    def _bring_station(self, line: int, what: tuple[tuple[str, str, str], Thing]) -> None:
         (site_name, area_name, name), _ = what
         area = self._areas.get((site_name, area_name))
         if area is None:
@@ -252,7 +184,7 @@ class _Import:
             self._note(line, "create", "station", f"{site_name} / {area_name} / {name}")
         self._stations[site_name, area_name, name] = station
 
-    def _bring_person(self, line: int, what: tuple[tuple[str], _Thing]) -> None:
+    def _bring_person(self, line: int, what: tuple[tuple[str], Thing]) -> None:
         (pseudonym,), thing = what
         site = self._sites.get(thing.get("site"))
         if site is None:
@@ -303,7 +235,7 @@ class _Import:
             self._note(line, "change", "assignment", what)
 
 
-def _altered(before: Hours, thing: _Thing) -> Hours:
+def _altered(before: Hours, thing: Thing) -> Hours:
     breaks = thing.get("breaks")
     return Hours(
         starts=thing.get("starts") if thing.get("starts") is not None else before.starts,
@@ -319,15 +251,3 @@ def _moment(given: date | datetime, site: Site) -> datetime:
         given = datetime.combine(given, time())
     local = given if given.tzinfo is not None else given.replace(tzinfo=places.zone_of(site))
     return local.astimezone(UTC)
-
-
-def _show(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, time):
-        return f"{value:%H:%M}"
-    if isinstance(value, Iterable) and not isinstance(value, str):
-        return " ".join(
-            _show(each) if not hasattr(each, "starts") else f"{each.starts:%H:%M}-{each.ends:%H:%M}" for each in value
-        )
-    return str(value)
