@@ -149,6 +149,17 @@ def test_dead_letters_are_listed(stressvision: Command) -> None:
     assert "nothing" in stressvision("dead-letters", "list").stdout
 
 
+def test_a_safety_officer_says_why(stressvision: Command, control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
+    stressvision("sites", "create", "Callao", "--time-zone", "America/Lima")
+    stressvision("employees", "create", "--site", "Callao", "--pseudonym", "E-1")
+    monkeypatch.setenv("STRESSVISION_TOKEN", control.token("safety"))
+    assert "looking at one person needs a reason" in stressvision("employees", "list", code=4).stderr
+    why = ["--reason", "three alerts in one night", "--json"]
+    assert of(stressvision("employees", "list", *why))[0]["pseudonym"] == "E-1"
+    for noun in ("assignments", "check-ins"):
+        assert of(stressvision(noun, "list", "--employee", "E-1", *why)) == []
+
+
 @pytest.mark.parametrize(
     ("token", "words", "code", "said"),
     [

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from stressvision_control.app import MAX_BODY_BYTES, create_app
+from stressvision_control.app import MAX_BODY_BYTES, MAX_ROSTER_BYTES, create_app
 from stressvision_control.metrics import FAULTS
 from stressvision_control.settings import Settings
 from support.control import ADMIN_TOKEN, Control, start_server
@@ -66,11 +66,13 @@ def test_half_a_letter_in_the_name_of_a_field_is_no_fault_of_ours(control: Contr
 @db
 def test_a_body_that_is_too_long_is_stopped_on_its_way(control: Control) -> None:
     def endless() -> Iterator[bytes]:
-        for _ in range(MAX_BODY_BYTES // 65536 + 1):
+        for _ in range(MAX_ROSTER_BYTES // 65536 + 1):
             yield b" " * 65536
 
-    for path in ("/v1/sites", "/v1/roster"):
-        problem(control.admin.post(path, content=endless()), 413)
+    for path, kind in (("/v1/sites", JSON), ("/v1/roster", {"Content-Type": "text/csv"}), ("/v1/roster", JSON)):
+        problem(control.admin.post(path, content=endless(), headers=kind), 413)
+    body = b" " * MAX_BODY_BYTES + b"{}"
+    problem(control.admin.post("/v1/sites", content=body, headers=JSON), 413)
 
 
 @contextmanager

@@ -40,8 +40,9 @@ from stressvision_telemetry.logs import configure_logs
 from stressvision_telemetry.metrics import set_build_info
 
 VERSION = "0.1.0"
-MAX_BODY_BYTES = 8 << 20
-"""A roster of some 50,000 lines."""
+MAX_BODY_BYTES = 1 << 20
+MAX_ROSTER_BYTES = 8 << 20
+"""Of a file (text/csv or a form): some 50,000 lines."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 ROUTERS = (
@@ -107,15 +108,15 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        received = 0
+        received, longest = 0, _longest_body(scope)
         answered = "5xx"
 
         async def measured_receive() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > MAX_BODY_BYTES:
-                raise HTTPException(413, f"the body is longer than {MAX_BODY_BYTES} bytes; send it in parts")
+            if received > longest:
+                raise HTTPException(413, f"the body is longer than {longest} bytes; send it in parts")
             return message
 
         async def noted_send(message: Message) -> None:
@@ -131,6 +132,11 @@ class Edge:
             REQUEST_SECONDS.observe(time.perf_counter() - started)
             method = scope["method"] if scope["method"] in METHODS else "other"
             REQUESTS.labels(method, answered).inc()
+
+
+def _longest_body(scope: Scope) -> int:
+    kind = dict(scope["headers"]).get(b"content-type", b"")
+    return MAX_ROSTER_BYTES if kind.startswith((b"text/csv", b"multipart/form-data")) else MAX_BODY_BYTES
 
 
 def main() -> None:

@@ -126,8 +126,10 @@ class Api:
         site, shift = _parts(wanted, "SITE/SHIFT")
         return int(self.one("/v1/shifts", "shift", wanted, site_id=self.site(site), name=shift)["id"])
 
-    def employee(self, wanted: str) -> int:
-        return _id(wanted) or int(self.one("/v1/employees", "employee", wanted, pseudonym=wanted)["id"])
+    def employee(self, wanted: str, reason: str | None = None) -> int:
+        """An id, or a pseudonym; a safety officer gives the `reason` for the look."""
+        found = _id(wanted)
+        return found or int(self.one("/v1/employees", "employee", wanted, pseudonym=wanted, reason=reason)["id"])
 
     def _ask(self, method: str, path: str, *, allowed: tuple[int, ...] = (), **options: Any) -> httpx.Response:
         try:

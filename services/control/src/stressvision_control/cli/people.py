@@ -51,7 +51,7 @@ def create_employee(
 def show_name(context: typer.Context, employee: str, reason: ReasonOption = None, as_json: JsonOption = False) -> None:
     """Show the name behind a pseudonym. The look is kept in the audit."""
     api = open_api(context, as_json=as_json)
-    found = api.get(f"/v1/employees/{api.employee(employee)}/name", reason=reason)
+    found = api.get(f"/v1/employees/{api.employee(employee, reason)}/name", reason=reason)
     say(found["name"] or "no name is kept", found, as_json=as_json)
 
 
@@ -61,11 +61,12 @@ def list_assignments(
     employee: EmployeeFilter = None,
     station: StationFilter = None,
     on: Annotated[str | None, typer.Option(help="Only those that hold on this date.")] = None,
+    reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List assignments."""
     api = open_api(context, as_json=as_json)
-    query = _who_and_where(api, employee, station)
+    query = _who_and_where(api, employee, station, reason)
     show(list(api.every("/v1/assignments", **query, on=on)), as_json=as_json)
 
 
@@ -109,11 +110,12 @@ def list_check_ins(
     context: typer.Context,
     employee: EmployeeFilter = None,
     station: StationFilter = None,
+    reason: ReasonOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List check-ins."""
     api = open_api(context, as_json=as_json)
-    show(list(api.every("/v1/check-ins", **_who_and_where(api, employee, station))), as_json=as_json)
+    show(list(api.every("/v1/check-ins", **_who_and_where(api, employee, station, reason))), as_json=as_json)
 
 
 @check_ins.command("create")
@@ -143,7 +145,7 @@ def check_out(context: typer.Context, check_in_id: int, at: MomentOption = None,
 def list_consents(context: typer.Context, employee: EmployeeFilter = None, as_json: JsonOption = False) -> None:
     """List consents."""
     api = open_api(context, as_json=as_json)
-    query = _who_and_where(api, employee, None)
+    query = _who_and_where(api, employee, None, None)
     show(list(api.every("/v1/consents", **query)), as_json=as_json)
 
 
@@ -171,10 +173,10 @@ def withdraw_consent(
     say(f"consent {consent_id} was withdrawn on {changed['withdrawn_at']}", changed, as_json=as_json)
 
 
-def _who_and_where(api: Api, employee: str | None, station: str | None) -> Row:
-    query: Row = {}
+def _who_and_where(api: Api, employee: str | None, station: str | None, reason: str | None) -> Row:
+    query: Row = {"reason": reason}
     if employee is not None:
-        query["employee_id"] = api.employee(employee)
+        query["employee_id"] = api.employee(employee, reason)
     if station is not None:
         query["station_id"] = api.station(station)
     return query
