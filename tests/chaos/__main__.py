@@ -18,7 +18,7 @@ from rich.table import Table
 from chaos.results import Line, machine, write
 from native.layout import ROOT
 
-SCENARIOS = ("parts", "spool")
+SCENARIOS = ("parts", "spool", "rollups")
 """Every scenario, in the order they run."""
 
 

@@ -42,7 +42,7 @@ class Drained:
     oldest_marked_at: datetime | None = None
 
 
-def drain(session: Session, limit: int = 2000) -> Drained:
+def drain(session: Session, limit: int = 5_000) -> Drained:
     """Take up to `limit` of the oldest marks and bring all that depends on them up to date.
 
     Commit the transaction afterwards; when it fails, the marks are back. Raises `OperationalError` when a roster edit

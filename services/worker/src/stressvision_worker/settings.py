@@ -46,7 +46,7 @@ class Settings(BaseSettings):
         le=5,
         description="How long a wake-up waits for more before the rollups are brought up to date.",
     )
-    marks: int = Field(default=2_000, ge=1, le=100_000, description="Most marks worked off in one transaction.")
+    marks: int = Field(default=5_000, ge=1, le=100_000, description="Most marks worked off in one transaction.")
     raw_days: int = Field(default=90, ge=2, le=3650, description="Days that raw events are kept.")
     dead_letter_days: int = Field(default=90, ge=1, le=3650, description="Days that dead letters are kept.")
     stuck_s: float = Field(
