@@ -26,6 +26,10 @@ class Range:
 
 
 def _state_folder() -> Path:
+    """What systemd gives the unit (StateDirectory=); root has the same, so that it can enrol for it."""
+    given = os.environ.get("STATE_DIRECTORY")
+    if given:
+        return Path(given)
     if os.geteuid() == 0:
         return Path("/var/lib/stressvision-agent")
     return Path(os.environ.get("XDG_STATE_HOME", Path.home() / ".local/state")) / "stressvision-agent"
