@@ -117,6 +117,12 @@ class PostgresServer(Server):
             "fsync": "on" if durable else "off",
             "synchronous_commit": "on",
             "full_page_writes": "on" if durable else "off",
+            # a database is made and dropped for each test: write less, and less often
+            "wal_level": "minimal",
+            "max_wal_senders": "0",
+            "checkpoint_timeout": "1h",
+            "max_wal_size": "2GB",
+            "dynamic_shared_memory_type": "mmap",  # in its own folder: nothing is left in /dev/shm after a kill
             **(options or {}),
         }
         self._bin = find_postgres()
@@ -213,11 +219,23 @@ def servers_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(servers_folder: Path) -> Iterator[PostgresServer]:
+def postgres_server() -> Iterator[PostgresServer]:
     """The session's cluster. A test that restarts or kills it starts its own instead."""
-    server = start_postgres(servers_folder / "postgres")
+    folder = Path(tempfile.mkdtemp(prefix="stressvision-tests-", dir=_quick_folder()))
+    folder.chmod(0o755)
+    server = start_postgres(folder / "postgres")
     yield server
     server.stop("immediate")
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _quick_folder() -> str | None:
+    """Memory, where there is plenty of it (a container often has 64 MB): each test makes and drops a database."""
+    memory = Path("/dev/shm")
+    try:
+        return str(memory) if shutil.disk_usage(memory).free > 4 * 2**30 else None
+    except OSError:
+        return None
 
 
 @pytest.fixture(scope="session")
