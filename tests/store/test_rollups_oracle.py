@@ -44,6 +44,7 @@ class World:
         self.engine = engine
         self.since = datetime.combine(first, time(0), UTC)
         self.sent: list[plants.Event] = []
+        self.crowded = [self.since + timedelta(minutes=self.random.randrange(3 * 24 * 12) * 5) for _ in range(6)]
         zones = ("America/Lima", "Europe/Madrid")
         self.plant = plants.build_plant(connection, first_date=first, zones=zones, shifts=SHIFTS)
         self.plant.devices.append(plants.add_device(connection, "in a box"))
@@ -52,8 +53,10 @@ class World:
             self.edit()
 
     def instant(self) -> datetime:
-        """Some moment of the three days, often on the very edge of something."""
+        """Some moment of the three days, often on the very edge of something, and mostly where much else happens."""
         at = self.since + timedelta(minutes=self.random.randrange(3 * 24 * 12) * 5)
+        if self.random.random() < 0.6:
+            at = self.random.choice(self.crowded) + timedelta(minutes=self.random.choice([0, 0, 5]))
         return at + self.random.choice(
             [timedelta(0), timedelta(microseconds=-1), timedelta(seconds=self.random.random() * 300)]
         )
@@ -78,9 +81,8 @@ class World:
     def edit(self) -> None:
         """Change who belongs where, and mark what that touches, in one transaction."""
         with transaction(self.engine) as session:
-            self.random.choice([self.roster, self.check_in, self.check_out, self.consent, self.place, self.shift])(
-                session
-            )
+            badges = [self.check_in, self.check_in, self.check_in, self.check_out]
+            self.random.choice([self.roster, *badges, self.consent, self.consent, self.place, self.shift])(session)
 
     def roster(self, session: Session) -> None:
         station, shift = self.random.choice(self.plant.stations), self.random.choice(self.plant.shifts)
