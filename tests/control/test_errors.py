@@ -53,14 +53,14 @@ def test_every_kind_of_error_is_a_problem(control: Control) -> None:
 
 @db
 @pytest.mark.parametrize("name", ["a\x00b", "a\nb", "\ud800", " ", "x" * 101, 7, None, ["a"]])
-def test_names_that_no_table_should_hold_are_refused(control: Control, name: object) -> None:
+def test_names_that_no_table_should_hold_are_refused(shared_control: Control, name: object) -> None:
     body = json.dumps({"name": name, "time_zone": "America/Lima"})
-    problem(control.admin.post("/v1/sites", content=body, headers=JSON), 422)
+    problem(shared_control.admin.post("/v1/sites", content=body, headers=JSON), 422)
 
 
 @db
-def test_half_a_letter_in_the_name_of_a_field_is_no_fault_of_ours(control: Control) -> None:
-    problem(control.admin.post("/v1/sites", content=b'{"\\ud800": 1}', headers=JSON), 422)
+def test_half_a_letter_in_the_name_of_a_field_is_no_fault_of_ours(shared_control: Control) -> None:
+    problem(shared_control.admin.post("/v1/sites", content=b'{"\\ud800": 1}', headers=JSON), 422)
 
 
 @db

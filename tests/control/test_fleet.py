@@ -131,8 +131,8 @@ def test_a_model_is_registered_once_and_one_is_desired(control: Control) -> None
     "changes",
     [{"labels": ["neutral"]}, {"digest": "x"}, {"version": "a b"}, {"colour": 1}, {"input": {}}, {"size_bytes": "1"}],
 )
-def test_what_is_no_manifest_is_refused(control: Control, changes: dict[str, object]) -> None:
-    answer = control.admin.post("/v1/models", json=make_manifest(**changes))
+def test_what_is_no_manifest_is_refused(shared_control: Control, changes: dict[str, object]) -> None:
+    answer = shared_control.admin.post("/v1/models", json=make_manifest(**changes))
     assert answer.status_code == 422
     assert "this is no manifest" in answer.json()["detail"]
 

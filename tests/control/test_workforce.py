@@ -21,8 +21,7 @@ def hours_ago(hours: float) -> str:
     return (NOW - timedelta(hours=hours)).isoformat()
 
 
-@pytest.fixture
-def plant(control: Control) -> dict[str, int]:
+def build_plant(control: Control) -> dict[str, int]:
     """Ids: site, area, station, other, shift, employee, colleague."""
     site = control.make("/v1/sites", name="Callao", time_zone="America/Lima")["id"]
     area = control.make("/v1/areas", site_id=site, name="Paint")["id"]
@@ -34,6 +33,16 @@ def plant(control: Control) -> dict[str, int]:
         "site": site, "area": area, "station": station, "other": other, "shift": shift,
         "employee": employee, "colleague": colleague,
     }  # fmt: skip
+
+
+@pytest.fixture
+def plant(control: Control) -> dict[str, int]:
+    return build_plant(control)
+
+
+@pytest.fixture(scope="module")
+def shared_plant(shared_control: Control) -> dict[str, int]:
+    return build_plant(shared_control)
 
 
 def actions(control: Control, subject: str) -> list[str]:
@@ -71,10 +80,11 @@ def test_a_shift_over_midnight_with_breaks(control: Control, plant: dict[str, in
         ("weekdays", [8]), ("breaks", [{"starts": "13:00", "ends": "15:00"}]), ("breaks", [{"starts": "09:00"}]),
     ],
 )  # fmt: skip
-def test_hours_that_cannot_be_are_refused(control: Control, field: str, value: object) -> None:
-    site = control.make("/v1/sites", name="Callao", time_zone="America/Lima")["id"]
-    body = {"site_id": site, "name": "Day", "starts": "06:00", "ends": "14:00", field: value}
-    answer = control.admin.post("/v1/shifts", json=body)
+def test_hours_that_cannot_be_are_refused(
+    shared_control: Control, shared_plant: dict[str, int], field: str, value: object
+) -> None:
+    body = {"site_id": shared_plant["site"], "name": "Day", "starts": "06:00", "ends": "14:00", field: value}
+    answer = shared_control.admin.post("/v1/shifts", json=body)
     assert answer.status_code == 422, answer.text
     assert any(field in each["field"] for each in answer.json()["errors"])
 
@@ -169,9 +179,9 @@ def test_a_check_in_by_badge_pseudonym_or_id(control: Control, plant: dict[str, 
     ],
 )
 def test_check_ins_of_nobody_nowhere_and_never_are_refused(
-    control: Control, plant: dict[str, int], who: dict[str, Any], status: int
+    shared_control: Control, shared_plant: dict[str, int], who: dict[str, Any], status: int
 ) -> None:
-    answer = control.admin.post("/v1/check-ins", json={"station_id": plant["station"]} | who)
+    answer = shared_control.admin.post("/v1/check-ins", json={"station_id": shared_plant["station"]} | who)
     assert answer.status_code == status, answer.text
 
 

@@ -110,6 +110,13 @@ def control(database: Database) -> Iterator[Control]:
         yield service
 
 
+@pytest.fixture(scope="module")
+def shared_control(shared_database: Database) -> Iterator[Control]:
+    """One for a whole module, for tests that are refused whatever they try."""
+    with serve(shared_database) as service:
+        yield service
+
+
 @pytest.fixture
 def woken_control(database: Database, redis_url: str) -> Iterator[Control]:
     """One that wakes the worker."""
