@@ -120,14 +120,18 @@ class Supervisor:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
-    @property
-    def _rpc(self) -> Any:  # xmlrpc's proxy answers to any name
+    def _ask(self, method: str, *arguments: str | bool) -> Any:  # each method answers in its own shape
+        """One call over a connection of its own; `OSError` where nobody listens, `xmlrpc.client.Fault` for a no."""
         transport = SupervisorTransport(None, None, serverurl=f"unix://{self._layout.supervisor_socket}")
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        try:
+            proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
+            return getattr(proxy.supervisor, method)(*arguments)
+        finally:
+            transport.close()
 
     def is_running(self) -> bool:
         try:
-            return bool(self._rpc.getState()["statename"] in ("RUNNING", "RESTARTING"))
+            return bool(self._ask("getState")["statename"] in ("RUNNING", "RESTARTING"))
         except (OSError, xmlrpc.client.Error):
             return False
 
@@ -149,28 +153,28 @@ class Supervisor:
         changed = self._reload()
         if name in changed:
             self.stop_part(name)
-            self._rpc.removeProcessGroup(name)
+            self._ask("removeProcessGroup", name)
         try:
-            self._rpc.addProcessGroup(name)
+            self._ask("addProcessGroup", name)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode != Faults.ALREADY_ADDED:
                 raise
         if self.state(name) in ("RUNNING", "STARTING", "BACKOFF"):
             return False
-        self._rpc.startProcess(name, False)
+        self._ask("startProcess", name, False)
         return True
 
     def _reload(self) -> set[str]:
         """Read the configuration again; the parts that it says differently than they run."""
-        [[_added, changed, removed]] = self._rpc.reloadConfig()
+        [[_added, changed, removed]] = self._ask("reloadConfig")
         for name in removed:
             self.stop_part(name)
-            self._rpc.removeProcessGroup(name)
+            self._ask("removeProcessGroup", name)
         return set(changed)
 
     def stop_part(self, name: str) -> None:
         try:
-            self._rpc.stopProcess(name, True)
+            self._ask("stopProcess", name, True)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode not in (Faults.NOT_RUNNING, Faults.BAD_NAME):
                 raise
@@ -178,18 +182,18 @@ class Supervisor:
     def state(self, name: str) -> str:
         """supervisord's word for it: RUNNING, BACKOFF (it ends at once, again and again), …, or ABSENT."""
         try:
-            return str(self._rpc.getProcessInfo(name)["statename"])
+            return str(self._ask("getProcessInfo", name)["statename"])
         except xmlrpc.client.Fault:
             return "ABSENT"
 
     def pid(self, name: str) -> int:
-        return int(self._rpc.getProcessInfo(name)["pid"])
+        return int(self._ask("getProcessInfo", name)["pid"])
 
     def shut_down(self, order: list[str]) -> None:
         """Stop the parts in this order, then supervisord, and wait until it is gone."""
         for name in order:
             self.stop_part(name)
-        self._rpc.shutdown()
+        self._ask("shutdown")
         _wait(lambda: not find_marked(MARKER, str(self._layout.folder)), 30, "the end of supervisord")
 
 
