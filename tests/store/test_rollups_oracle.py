@@ -46,7 +46,7 @@ class World:
         self.sent: list[plants.Event] = []
         self.crowded = [self.since + timedelta(minutes=self.random.randrange(3 * 24 * 12) * 5) for _ in range(6)]
         zones = ("America/Lima", "Europe/Madrid")
-        self.plant = plants.build_plant(connection, first_date=first, zones=zones, shifts=SHIFTS)
+        self.plant = plants.build_plant(connection, first_date=first, zones=zones, areas=2, stations=1, shifts=SHIFTS)
         self.plant.devices.append(plants.add_device(connection, "in a box"))
         connection.execute("DELETE FROM assignments WHERE id % 4 = 0")
         for _ in range(25):

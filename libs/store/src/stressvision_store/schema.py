@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 from stressvision_store import tables, workforce_tables
@@ -38,16 +39,12 @@ def _config(connection: Connection) -> Config:
 
 @contextmanager
 def _alone(owner_url: str) -> Iterator[Connection]:
-    """A connection of the owner's, with no other migration running."""
-    engine = create_engine(owner_url, pool_size=1, name="stressvision-store")
+    """A fresh connection of the owner's, while no other migration runs. Alembic commits each migration itself."""
+    engine = create_engine(owner_url, pool_size=1, name="stressvision-store", options=f"-c lock_timeout={LOCK_TIMEOUT}")
     try:
-        with engine.connect() as connection:
-            connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-            connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
-            connection.commit()
+        with psycopg.connect(owner_url, autocommit=True) as guard, engine.connect() as connection:
+            guard.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
             yield connection
-            connection.rollback()
-            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
     finally:
         engine.dispose()
 
@@ -55,7 +52,6 @@ def _alone(owner_url: str) -> Iterator[Connection]:
 def _migrate(owner_url: str, revision: str, step: Callable[[Config, str], None]) -> str | None:
     with _alone(owner_url) as connection:
         step(_config(connection), revision)
-        connection.commit()
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -13,8 +13,9 @@ def driver_url(url: str) -> URL:
     return make_url(url).set(drivername="postgresql+psycopg")
 
 
-def create_engine(url: str, *, pool_size: int = 5, name: str = "stressvision") -> Engine:
-    """Connections are tried before use, so that a restarted server costs no error; `name` shows in pg_stat_activity.
+def create_engine(url: str, *, pool_size: int = 5, name: str = "stressvision", options: str = "") -> Engine:
+    """Connections are tried before use, so that a restarted server costs no error; `name` shows in pg_stat_activity;
+    `options` are for the server, such as `-c lock_timeout=10s`.
 
     Keepalives notice a server that vanished without a word within about 30 s. No statement of ours is long enough for
     the just-in-time compiler to pay: it costs some 100 ms a statement.
@@ -30,7 +31,7 @@ def create_engine(url: str, *, pool_size: int = 5, name: str = "stressvision") -
             "keepalives_idle": 10,
             "keepalives_interval": 5,
             "keepalives_count": 4,
-            "options": "-c jit=off",
+            "options": f"-c jit=off {options}".strip(),
         },
     )
 
