@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -76,6 +77,14 @@ def test_long_lists_come_in_pages(control: Control) -> None:
         after = page["next"]
     assert names == [f"Site {n}" for n in range(5)]
     assert after is None
+
+
+def test_more_requests_than_connections_and_threads_at_once_are_all_answered(control: Control) -> None:
+    control.make("/v1/sites", name="Callao", time_zone="America/Lima")
+    admin = control.admin
+    with ThreadPoolExecutor(90) as crowd:
+        answers = list(crowd.map(lambda _: admin.get("/v1/sites").status_code, range(270)))
+    assert set(answers) == {200}
 
 
 def test_nothing_is_kept_of_a_request_that_is_refused(control: Control) -> None:

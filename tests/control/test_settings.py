@@ -39,6 +39,16 @@ def test_weak_secrets_stop_the_process_outside_development(password: str, token:
     Settings(env="development", control_database_url=URL.format(password), admin_token=token)
 
 
+def test_the_password_of_redis_is_held_to_the_same() -> None:
+    def settings(redis_url: str) -> Settings:
+        return Settings(control_database_url=URL.format(GOOD), redis_url=redis_url)
+
+    with pytest.raises(ValidationError, match="STRESSVISION_REDIS_URL"):
+        settings("redis://:development-redis-password@127.0.0.1:6380/0")
+    settings(f"redis://:{GOOD}@127.0.0.1:6380/0")
+    settings("redis://127.0.0.1:6380/0")
+
+
 def test_an_empty_token_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRESSVISION_CONTROL_DATABASE_URL", URL.format(GOOD))
     monkeypatch.setenv("STRESSVISION_ADMIN_TOKEN", "")

@@ -1,6 +1,7 @@
 """What the operator may set, read from the environment once, in `main`."""
 
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -54,6 +55,8 @@ class Settings(BaseSettings):
         secrets = {"STRESSVISION_CONTROL_DATABASE_URL (its password)": self._database_password()}
         if self.admin_token is not None:
             secrets["STRESSVISION_ADMIN_TOKEN"] = self.admin_token.get_secret_value()
+        if self.redis_url is not None and (password := urlsplit(self.redis_url.get_secret_value()).password):
+            secrets["STRESSVISION_REDIS_URL (its password)"] = password
         for name, secret in secrets.items():
             if is_weak(secret):
                 raise ValueError(
