@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from stressvision_contracts.events import MAX_EVENTS
 from stressvision_ingest.clocks import now_us
 from stressvision_ingest.errors import BadEnvelopeError, NotJsonError, ProblemError, TooLargeError
-from stressvision_ingest.verdicts import MAX_LETTER_BYTES, Judged, Terms, judge, part
+from stressvision_ingest.rules import Terms
+from stressvision_ingest.verdicts import MAX_LETTER_BYTES, Judged, judge, part
 from support.intake import MODEL, make_batch, make_episode, make_gap, make_window, text_of
 
 TERMS = Terms(device_id=7, profile="full", models={MODEL: 1, "none": 2}, received_us=0)
@@ -231,7 +232,7 @@ def test_a_replay_is_the_same_and_an_edited_event_is_not():
 
     def content(changes, **envelope) -> bytes:
         (record,) = judge_events({**event, **changes}, **envelope).flush.windows
-        return record[48:56]
+        return record[-40:-32]
 
     reordered = {"seconds": dict(reversed(event["seconds"].items()))}
     later = {"sent_at": text_of(datetime.now(UTC) + timedelta(minutes=3))}

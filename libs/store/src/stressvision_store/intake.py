@@ -127,65 +127,86 @@ _OWN: Final = tuple(dict.fromkeys(name for layout in LAYOUTS for name, _ in layo
 _HEAD: Final = ("event_id", "device_id", "seq", "started_at", "ended_at", "clock_shift_ms", "content")
 
 
-def _select(layout: Layout) -> str:
-    """Rows of one kind from its arrays; columns of other kinds are null."""
+def _numbers(first: int, count: int) -> list[str]:
+    """Parameters of a statement: `$3`, `$4`, …"""
+    return [f"${number}" for number in range(first, first + count)]
+
+
+def _select(layout: Layout, first: int) -> str:
+    """Rows of one kind from its arrays, whose parameters begin with `first`; columns of other kinds are null."""
     own = dict(layout.own)
-    arrays = ", ".join(f"unnest(%s) AS {name}" for name, _ in layout.columns)
+    names = [name for name, _ in layout.columns]
+    arrays = ", ".join(
+        f"unnest({number}) AS {name}" for number, name in zip(_numbers(first, len(names)), names, strict=True)
+    )
     values = ", ".join(name if name in own else f"NULL::{_type_of(name)}" for name in _OWN)
-    return f"SELECT {', '.join(_HEAD)}, {layout.kind}, (%s::text[])[model], {values} FROM (SELECT {arrays}) AS of_kind"  # noqa: S608 - names from this package only
+    return f"SELECT {', '.join(_HEAD)}, {layout.kind}, ($1::text[])[model], {values} FROM (SELECT {arrays}) AS of_kind"  # noqa: S608 - names from this package only
 
 
 def _type_of(name: str) -> str:
     return next(type_ for layout in LAYOUTS for column, type_ in layout.own if column == name)
 
 
-_LETTERS: Final = """
-letters AS (
+_FIRST_OF: Final = {
+    layout.kind: 2 + sum(len(before.columns) for before in LAYOUTS[:place]) for place, layout in enumerate(LAYOUTS)
+}
+_FIRST_SENT: Final = 2 + sum(len(layout.columns) for layout in LAYOUTS)
+_FIRST_LETTER: Final = _FIRST_SENT + 4
+_LETTER_TYPES: Final = ("int4", "text", "int8", "text", "text", "bytea", "timestamptz", "text")
+
+
+def _letters(first: int) -> str:
+    numbers = zip(_numbers(first, len(_LETTER_TYPES)), _LETTER_TYPES, strict=True)
+    return f"""letters AS (
     INSERT INTO dead_letters (device_id, event_id, seq, reason, detail, body, sent_at, boot_id)
-    SELECT * FROM unnest(
-        %s::int4[], %s::text[], %s::int8[], %s::text[], %s::text[], %s::bytea[], %s::timestamptz[], %s::text[]
-    ) AS refused (device_id, event_id, seq, reason, detail, body, sent_at, boot_id)
+    SELECT * FROM unnest({", ".join(f"{number}::{type_}[]" for number, type_ in numbers)})
+    AS refused (device_id, event_id, seq, reason, detail, body, sent_at, boot_id)
     WHERE NOT EXISTS (
         SELECT FROM dead_letters AS known
         WHERE known.device_id = refused.device_id AND known.body = refused.body AND known.reason = refused.reason
           AND (known.event_id = refused.event_id OR (known.event_id IS NULL AND refused.event_id IS NULL))
     )
     RETURNING device_id
-)"""
+)"""  # noqa: S608
 
-_STORE: Final = f"""
+
+def _store(letters: str) -> str:
+    devices, counts, numbers, rows = _numbers(_FIRST_SENT, 4)
+    return f"""
 WITH inserted AS (
     INSERT INTO events ({", ".join(_HEAD)}, kind, model_version, {", ".join(_OWN)})
-    {" UNION ALL ".join(_select(layout) for layout in LAYOUTS)}
+    {" UNION ALL ".join(_select(layout, _FIRST_OF[layout.kind]) for layout in LAYOUTS)}
     ON CONFLICT DO NOTHING
     RETURNING event_id, device_id, started_at, kind, lost
-), {{letters}}, marks AS (
+), {letters}, marks AS (
     INSERT INTO dirty_windows (device_id, bucket_at)
     SELECT DISTINCT device_id, date_bin('{BUCKET}', started_at, 'epoch') FROM inserted WHERE kind <> {GAP.kind}
 ), tallies AS (
     INSERT INTO intake_tallies (device_id, stored, duplicate, rejected, lost, max_seq)
     SELECT device_id, sum(stored), sum(sent - stored - rejected), sum(rejected), sum(lost), nullif(max(max_seq), -1)
     FROM (
-        SELECT device_id, 0 AS sent, 1 AS stored, 0 AS rejected, coalesce(lost, 0) AS lost, -1 AS max_seq FROM inserted
+        SELECT device_id, 0 AS sent, count(*) AS stored, 0 AS rejected, coalesce(sum(lost), 0) AS lost, -1 AS max_seq
+        FROM inserted GROUP BY device_id
         UNION ALL SELECT device_id, 0, 0, 1, 0, -1 FROM letters
-        UNION ALL SELECT unnest(%s), unnest(%s), 0, 0, 0, unnest(%s)
+        UNION ALL SELECT unnest({devices}), unnest({counts}), 0, 0, 0, unnest({numbers})
     ) AS counted
     GROUP BY device_id
 )
-SELECT CASE WHEN (SELECT count(*) FROM inserted) < %s THEN
-    ARRAY(SELECT event_id FROM inserted) END
+SELECT CASE WHEN (SELECT count(*) FROM inserted) < {rows} THEN ARRAY(SELECT event_id FROM inserted) END
 """  # noqa: S608
-_STORE_ALL_GOOD: Final = _STORE.format(letters="letters AS (SELECT 0 AS device_id WHERE false)")
-_STORE_SOME_REFUSED: Final = _STORE.format(letters=_LETTERS)
+
+
+_STORE_ALL_GOOD: Final = _store("letters AS (SELECT 0 AS device_id WHERE false)").encode()
+_STORE_SOME_REFUSED: Final = _store(_letters(_FIRST_LETTER)).encode()
 
 _REFUSE: Final = f"""
-WITH {_LETTERS}
+WITH {_letters(1)}
 INSERT INTO intake_tallies (device_id, stored, duplicate, rejected, lost)
 SELECT device_id, 0, -count(*), count(*), 0 FROM letters GROUP BY device_id
-"""  # noqa: S608
+""".encode()  # noqa: S608
 
-_CONTENTS: Final = """
-SELECT event_id, device_id, content FROM events WHERE event_id = ANY(%s::uuid[]) AND event_id BETWEEN %s AND %s
+_CONTENTS: Final = b"""
+SELECT event_id, device_id, content FROM events WHERE event_id = ANY($1::uuid[]) AND event_id BETWEEN $2 AND $3
 """
 
 
@@ -197,6 +218,7 @@ async def connect(url: str, *, name: str, statement_timeout_s: float) -> Connect
     connection = await psycopg.AsyncConnection.connect(
         url,
         autocommit=True,
+        cursor_factory=psycopg.AsyncRawCursor,  # parameters as Postgres numbers them: nothing to parse
         application_name=name,
         connect_timeout=5,
         keepalives_idle=5,
@@ -215,9 +237,8 @@ async def connect(url: str, *, name: str, statement_timeout_s: float) -> Connect
     return connection
 
 
-def _arrays(layout: Layout, records: Sequence[bytes], models: Sequence[str]) -> list[object]:
-    columns: list[object] = [_COLUMNS[type_](data) for type_, data in binary_columns(layout, records)]
-    return [list(models), *columns]
+def _arrays(layout: Layout, records: Sequence[bytes]) -> list[object]:
+    return [_COLUMNS[type_](data) for type_, data in binary_columns(layout, records)]
 
 
 def _sent_arrays(sent: dict[int, tuple[int, int]]) -> list[object]:
@@ -248,13 +269,13 @@ async def store(connection: Connection, flush: Flush, models: Sequence[str]) -> 
     `models[k - 1]` is the version that records call `k`. Refused events that lie in the dead letters already count as
     duplicates. Raise `psycopg.Error` when nothing was stored, or when it is not known whether it was.
     """
-    parameters: list[object] = []
+    parameters: list[object] = [list(models)]
     for layout, records in ((WINDOW, flush.windows), (EPISODE, flush.episodes), (GAP, flush.gaps)):
-        parameters += _arrays(layout, records, models)
-    if flush.letters:
-        parameters += _letter_arrays(flush.letters)
+        parameters += _arrays(layout, records)
     parameters += _sent_arrays(flush.sent)
     parameters.append(len(flush.windows) + len(flush.episodes) + len(flush.gaps))
+    if flush.letters:
+        parameters += _letter_arrays(flush.letters)
     statement = _STORE_SOME_REFUSED if flush.letters else _STORE_ALL_GOOD
     cursor = await connection.execute(statement, parameters, prepare=True, binary=True)
     row = await cursor.fetchone()

@@ -33,6 +33,10 @@ AWAY_RETRY_S: Final = 5
 """What devices are told while the database is away."""
 
 MAX_BACKOFF_S: Final = 5.0
+JOIN_SHARE: Final = 4
+JOIN_AGE_S: Final = 0.005
+"""A second statement begins beside a running one for a quarter of a full flush, or after this wait."""
+
 CONFLICT_DETAIL: Final = "this event_id is stored with other content; look for two devices that share one spool"
 
 CLIENT_GRACE_S: Final = 2.0
@@ -70,6 +74,8 @@ class Coalescer:
         self._arrived = asyncio.Event()
         self._stopping = asyncio.Event()
         self._connected = 0
+        self._flushing = 0
+        self._alarm: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -174,19 +180,38 @@ class Coalescer:
         self._connected += 1
         try:
             while not connection.closed:
-                if not self._waiting:
-                    if self._stopping.is_set():
-                        return
+                if not self._waiting and self._stopping.is_set():
+                    return
+                if self._worth_it():
+                    await self._flush_safely(connection, self._take())
+                else:
                     self._arrived.clear()
                     await self._arrived.wait()
-                    continue
-                await self._flush_safely(connection, self._take())
         finally:
             self._connected -= 1
             await connection.close()
 
+    def _worth_it(self) -> bool:
+        """Whether another statement should begin now.
+
+        A second one beside a running one pays when it is large or has waited; else what comes next can share it.
+        """
+        if not self._waiting:
+            return False
+        if not self._flushing or self._rows * JOIN_SHARE >= self._settings.flush_rows:
+            return True
+        left_s = JOIN_AGE_S - self.age_s()
+        if left_s > 0 and self._alarm is None:
+            self._alarm = asyncio.get_running_loop().call_later(left_s, self._ring)
+        return left_s <= 0
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._arrived.set()
+
     async def _flush_safely(self, connection: intake.Connection, batches: list[_Waiting]) -> None:
         """Every batch gets an answer, whatever happens."""
+        self._flushing += 1
         try:
             await self._flush(connection, batches)
         except (psycopg.Error, TimeoutError) as error:
@@ -196,6 +221,9 @@ class Coalescer:
             log.exception("a flush failed for a reason of our own")
             for waiting in batches:
                 waiting.refuse(error)
+        finally:
+            self._flushing -= 1
+            self._arrived.set()
 
     async def _give_up(self, connection: intake.Connection, batches: list[_Waiting], error: Exception) -> None:
         lost = connection.broken or isinstance(error, TimeoutError)

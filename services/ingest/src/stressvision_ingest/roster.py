@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stressvision_ingest import metrics
 from stressvision_ingest.errors import BusyError, RevokedDeviceError, UnauthorizedError
-from stressvision_ingest.verdicts import NO_MODEL
+from stressvision_ingest.rules import NO_MODEL
 from stressvision_store import devices
 from stressvision_store.devices import DeviceStanding
 from stressvision_store.session import transaction
