@@ -166,6 +166,32 @@ class TestLife:
 
 
 @pytest.mark.db
+def test_five_minutes_in_two_areas_count_for_the_newer_one(database: Database) -> None:
+    """A device is carried from one area to the next while the same person works at both."""
+    with psycopg.connect(database.url("owner"), autocommit=True) as connection:
+        plant = plants.build_plant(connection, first_date=DAY, areas=2, stations=1)
+        moved_at = MORNING + timedelta(minutes=2)
+        connection.execute("UPDATE placements SET removed_at = %s", [moved_at])
+        connection.execute(
+            "INSERT INTO placements (device_id, station_id, placed_at) VALUES (%s, %s, %s)",
+            [plant.devices[0], plant.stations[1], moved_at],
+        )
+        connection.execute(
+            "INSERT INTO assignments (employee_id, station_id, shift_id, first_date) VALUES (%s, %s, %s, %s)",
+            [plant.employees[0], plant.stations[1], plant.shifts[0], DAY],
+        )
+        plants.store_events(connection, list(plants.stream(plant.devices[:1], MORNING, 5, Random(1))))
+        drain_all(database)
+
+        areas = connection.execute("SELECT area_id, windows FROM rollup_windows").fetchall()
+        newest = connection.execute("SELECT max(id) FROM areas").fetchone()
+
+    assert newest is not None
+    assert areas == [(newest[0], 5)]
+    assert wrong_rows(database.url("owner")) == []
+
+
+@pytest.mark.db
 def test_erasing_a_person_reaches_windows_whose_raw_events_are_gone(floor: Floor, database: Database) -> None:
     floor.send(minutes=30)
     drain_all(database)
