@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Engine
@@ -19,31 +20,39 @@ SHRINK = 8
 
 
 def work_off(engine: Engine, *, marks: int, budget_s: float, clock: Callable[[], float] = time.monotonic) -> bool:
-    """Drain until nothing is left (True) or `budget_s` are over (False).
+    """Drain until nothing is left that can be worked off (True), or it is worth going on at once (False).
 
-    Raises when the database is away, or when an edit holds a site: the marks are safe and the sweep comes back.
+    Raises when the database is away: the marks are safe and the sweep comes back. So it does to marks that failed
+    alone; they went to the end of the queue, one after the other, to let the rest pass.
     """
     limit = marks
     until = clock() + budget_s
+    failed: set[tuple[int, datetime]] = set()
     while clock() < until:
         try:
             drained = _drain_once(engine, limit)
         except OperationalError as error:
-            busy = isinstance(error.orig, LockNotAvailable | DeadlockDetected)
-            metrics.DRAIN_FAILURES.labels(why="busy" if busy else "database").inc()
-            raise
+            if not isinstance(error.orig, LockNotAvailable | DeadlockDetected):
+                metrics.DRAIN_FAILURES.labels(why="database").inc()
+                raise
+            metrics.DRAIN_FAILURES.labels(why="busy").inc()
+            log.info("an edit or another drain holds a site; the marks are back")
+            return False
         except DBAPIError:
             metrics.DRAIN_FAILURES.labels(why="data").inc()
-            log.exception("a drain of up to %d marks failed; trying fewer", limit)
-            if limit == 1:
-                _step_around(engine)
-                return False
-            limit = max(1, limit // SHRINK)
+            if not failed:
+                log.exception("a drain of up to %d marks failed; trying fewer", limit)
+            if limit > 1:
+                limit = max(1, limit // SHRINK)
+            elif (mark := _step_around(engine)) in failed or mark is None:
+                return True
+            else:
+                failed.add(mark)
             continue
         if drained.marks == 0:
             return True
         limit = min(marks, limit * 2)
-    return False
+    return bool(failed)
 
 
 def _drain_once(engine: Engine, limit: int) -> Drained:
@@ -57,8 +66,10 @@ def _drain_once(engine: Engine, limit: int) -> Drained:
     return drained
 
 
-def _step_around(engine: Engine) -> None:
+def _step_around(engine: Engine) -> tuple[int, datetime] | None:
+    """Put the oldest mark last; its device and bucket."""
     with transaction(engine) as session:
         mark = put_oldest_last(session)
     metrics.PUT_LAST.inc()
-    log.error("this mark cannot be worked off and went to the end of the queue", extra={"mark": mark})
+    log.warning("this mark cannot be worked off and went to the end of the queue", extra={"mark": mark})
+    return mark
