@@ -98,3 +98,9 @@ def test_what_the_images_copy_is_let_through() -> None:
         for source in copied.split():
             assert (ROOT / source).exists(), source
             assert f"!{Path(source).parts[0]}" in let_through, source
+
+
+@pytest.mark.parametrize(("name", "part"), [("ingest", "_INGEST_"), ("worker", "_WORKER_"), ("beat", "_WORKER_")])
+def test_what_an_operator_may_set_reaches_the_containers(name: str, part: str) -> None:
+    optional = re.findall(r"^# ([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert {setting for setting in optional if part in setting} <= set(SERVICES[name]["environment"])
