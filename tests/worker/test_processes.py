@@ -6,12 +6,14 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 
+import psutil
 import psycopg
 import pytest
 import redis
 from celery import Celery
 
 from stressvision_store import cli
+from stressvision_worker.watch import STUCK_EXIT_CODE
 from support import plants
 from support.database import Cluster, Database, create_database, drop_database
 from support.rollup_oracle import wrong_rows
@@ -110,6 +112,29 @@ def test_a_killed_worker_is_replaced_without_loss(crew: Crew) -> None:
 
     wait_until(lambda: crew.count("dirty_windows") == 0, "the end of the marks", timeout_s=30)
     assert wrong_rows(crew.database.url("owner")) == []
+
+
+def test_a_worker_that_hears_nothing_while_marks_grow_old_ends_itself(crew: Crew, tmp_path: Path) -> None:
+    broker = start_redis(tmp_path / "redis")
+    settings = {"STRESSVISION_REDIS_URL": broker.url, "STRESSVISION_WORKER_STUCK_S": "2"}
+    variables = environment(crew.database, broker.url) | settings
+    worker = Daemon("worker", variables, tmp_path / "deaf.log")
+    worker.start()
+    try:
+        worker.wait_ready()
+        crew.worker.stop()
+        broker.stop("kill")
+        crew.send(seed=9)
+        pool = psutil.Process(worker.process.pid).children()
+
+        assert worker.process.wait(30) == STUCK_EXIT_CODE, worker.tail()
+
+        assert psutil.wait_procs(pool, timeout=5)[1] == [], "its pool goes with it"
+        assert "ending, to be started anew" in worker.tail()
+    finally:
+        worker.stop()
+        broker.stop()
+        crew.worker.start()
 
 
 def test_both_stop_cleanly_when_asked(crew: Crew) -> None:

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from stressvision_worker.cli import load_settings
+from stressvision_worker.cli import load_settings, make_metrics_folder
 from stressvision_worker.settings import Settings
 
 
@@ -25,6 +27,16 @@ def test_a_missing_setting_ends_the_process_and_names_it(
 
     assert ending.value.code == 2
     assert "database_url" in capsys.readouterr().err
+
+
+def test_counters_of_killed_workers_are_removed_those_of_living_ones_are_not(tmp_path: Path) -> None:
+    living = make_metrics_folder(tmp_path)
+    killed = tmp_path / f"stressvision-worker-metrics-{2**22 + 1}-abc"
+    killed.mkdir()
+
+    made = make_metrics_folder(tmp_path)
+
+    assert {*tmp_path.iterdir()} == {living, made}
 
 
 def test_a_bad_setting_is_named_without_its_value(

@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 MULTIPROCESS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Read by prometheus_client when it is first imported."""
 
+
+FOLDER_PREFIX = "stressvision-worker-metrics-"
 
 CHATTY = ("celery.worker.strategy", "celery.app.trace", "celery.beat")
 """They tell of every task that comes and goes; the counters do too."""
@@ -40,12 +43,21 @@ def start_logs(settings: Settings) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(settings.log_level)))
 
 
+def make_metrics_folder(parent: Path) -> Path:
+    """An empty folder for this process' counters; those of workers that were killed are removed."""
+    for folder in parent.glob(f"{FOLDER_PREFIX}*"):
+        pid = folder.name.removeprefix(FOLDER_PREFIX).split("-")[0]
+        if pid.isdecimal() and not Path(f"/proc/{pid}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=parent))
+
+
 def worker() -> None:
     """Run until SIGTERM, which lets running tasks end."""
     settings = load_settings()
     start_logs(settings)
-    folder = tempfile.mkdtemp(prefix="stressvision-worker-metrics-")
-    os.environ[MULTIPROCESS_FOLDER] = folder
+    folder = make_metrics_folder(Path(tempfile.gettempdir()))
+    os.environ[MULTIPROCESS_FOLDER] = str(folder)
     try:
         _run_worker(settings)
     finally:
