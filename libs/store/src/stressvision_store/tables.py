@@ -139,6 +139,10 @@ class DeadLetter(SQLModel, table=True):
     """An event that was refused, with the reason; it can be sent again once the cause is gone."""
 
     __tablename__ = "dead_letters"
+    __table_args__ = (
+        # the intake asks whether a refused event lies here already, thousands of times when a device goes wrong
+        Index("dead_letters_same", "device_id", text("COALESCE(event_id, ''::character varying)"), text("md5(body)")),
+    )
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
     device_id: int
     event_id: str | None = None

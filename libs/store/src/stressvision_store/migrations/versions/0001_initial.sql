@@ -37,6 +37,8 @@ CREATE TABLE dead_letters (
     PRIMARY KEY (id)
 );
 
+CREATE INDEX dead_letters_same ON dead_letters (device_id, coalesce(event_id, ''), md5(body));
+
 CREATE TABLE devices (
     id SERIAL NOT NULL,
     public_key BYTEA NOT NULL,
