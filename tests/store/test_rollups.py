@@ -229,6 +229,22 @@ def test_two_drains_and_a_sender_at_once_leave_no_wrong_row(floor: Floor, databa
 
 
 @pytest.mark.db
+def test_drains_of_one_site_wait_for_each_other(floor: Floor, database: Database) -> None:
+    """Both stations share an area: whoever summed it without the other's windows would overwrite the right sum."""
+    floor.send(minutes=1)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(database.engine("worker")) as session:
+            assert drain(session, 1).marks == 1
+            second = pool.submit(drain_all, database)
+            assert wait([second], timeout=1).not_done
+        second.result(30)
+
+    (area,) = read_rollups(database.url("owner"))["rollup_areas"].values()
+    assert area["employees"] == 2
+    assert wrong_rows(database.url("owner")) == []
+
+
+@pytest.mark.db
 def test_an_event_that_comes_in_while_the_roster_is_edited_is_not_forgotten(floor: Floor, database: Database) -> None:
     """Without the shared lock, a drain between the edit's look and its commit would use the old roster for good."""
     floor.send()
