@@ -56,13 +56,13 @@ def _lines(path: str) -> list[str]:
 
 
 def write(parts: dict[str, list[Entry]]) -> None:
-    """Into the file, beside what other parts measured before."""
-    known = json.loads(FILE.read_text())["entries"] if FILE.exists() else []
+    """A JSON list with an entry a line, into the file, beside what other parts measured before."""
+    known: list[Entry] = json.loads(FILE.read_text()) if FILE.exists() else []
     where = machine()
     fresh = [{"part": part, **line, "machine": where} for part, lines in parts.items() for line in lines]
     kept = [line for line in known if line["part"] not in parts]
     FILE.parent.mkdir(exist_ok=True)
-    FILE.write_text(json.dumps({"machine": where, "entries": [*kept, *fresh]}, indent=1, ensure_ascii=False) + "\n")
+    FILE.write_text(json.dumps([*kept, *fresh], indent=1, ensure_ascii=False) + "\n")
 
 
 def show(parts: dict[str, list[Entry]]) -> None:
