@@ -14,6 +14,6 @@ def test_no_row_is_wrong_after_kills_an_empty_redis_and_a_restarted_postgres(ser
     folder.mkdir(mode=0o755)
 
     with open_platform(folder, stations=2) as platform:
-        lines = list(rollups_survive(platform, events=2_000, pause_s=0.5))
+        lines = list(rollups_survive(platform, events=1_200, pause_s=0.3))
 
     assert [line for line in lines if not line.met] == []
