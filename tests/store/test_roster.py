@@ -287,5 +287,6 @@ def test_what_is_exported_comes_in_again_the_same(shared_database: Database, lin
     with Session(engine) as session, session.begin() as transaction:
         again = bring(session, *exported)
         assert again.bad == []
-        assert list(export_roster(session, with_names=True)) == exported
+        # rows come in the order in which they were made, which a second import may change
+        assert sorted(map(repr, export_roster(session, with_names=True))) == sorted(map(repr, exported))
         transaction.rollback()
