@@ -37,7 +37,7 @@ EVENTS_AT_500, EVENTS_AT_50, EVENTS_AT_1 = 30_000, 15_000, 3_000
 PLAIN_EVENTS_AT_50, PLAIN_EVENTS_AT_1 = 3_000, 500
 CONNECTIONS = {500: 4, 50: 16, 1: 32}
 EPISODE_EVERY = 40
-OPEN_RATE, OPEN_SECONDS = 2_000, 20
+OPEN_RATE, OPEN_SECONDS = 2_000, 8
 DISK_TRIES = 200
 
 Events = list[dict[str, Any]]
@@ -101,13 +101,13 @@ class Contest:
         _check(outcome, 201)
         return count / outcome.seconds
 
-    def latencies_s(self, size: int, rate: float, seconds: float) -> list[float]:
-        """From the moment a request was due, at `rate` events a second."""
+    def latencies_ms(self, size: int, rate: float, seconds: float) -> list[float]:
+        """From the moment a request was due, at `rate` events a second; sorted."""
         requests = [self._batch(place, self.events(size)) for place in range(int(rate * seconds / size))]
         self.settle()
         outcome = run_load(Plan(self._intake_port, CONNECTIONS[size], requests, interval_s=size / rate))
         _check(outcome, 202)
-        return sorted(outcome.latencies_s)
+        return sorted(latency_s * 1e3 for latency_s in outcome.latencies_s)
 
     def _batch(self, place: int, events: Events) -> bytes:
         device = self._devices[place % len(self._devices)]
@@ -258,11 +258,15 @@ def _judge(rounds: list[dict[str, float]]) -> list[Entry]:
     ]
 
 
-def _judge_latency(latencies_s: list[float]) -> list[Entry]:
-    p50, p99 = (latencies_s[int(len(latencies_s) * share)] * 1e3 for share in (0.5, 0.99))
+def _judge_latency(rounds: list[list[float]]) -> list[Entry]:
+    def share(latencies: list[float], part: float) -> float:
+        return latencies[int(len(latencies) * part)]
+
     name = f"receipt at {OPEN_RATE} events/s in requests of 50"
-    note = f"{len(latencies_s)} requests, from when each was due"
-    return [entry(f"{name}, p99", p99, "≤", 50, "ms", note), shown(f"{name}, p50", p50, "ms")]
+    p99s = sorted(share(latencies, 0.99) for latencies in rounds)
+    note = f"{sum(map(len, rounds))} requests, from when each was due; rounds {p99s[0]:.0f} to {p99s[-1]:.0f}"
+    middle = statistics.median(share(latencies, 0.5) for latencies in rounds)
+    return [entry(f"{name}, p99", statistics.median(p99s), "≤", 50, "ms", note), shown(f"{name}, p50", middle, "ms")]
 
 
 def _rates(rounds: list[dict[str, float]]) -> list[Entry]:
