@@ -93,7 +93,7 @@ class Rules:
         if version == NO_MODEL and isinstance(event, Gap):
             return self._models[NO_MODEL]
         self.unknown_models.add(version)
-        raise RefusedEvent("unknown_model", f"model_version {version!r} is not registered; register it, then replay")
+        raise RefusedEvent("unknown_model", f"model_version {version!r} is not registered; register it first")
 
     def _check_window(self, event: ArrivedWindow, duration_us: int) -> None:
         if event.faces > event.frames:
