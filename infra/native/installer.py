@@ -10,9 +10,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
 
-DEFAULT_INDEX = "https://pypi.org/simple"
-"""pip's own default (`pip help install`, --index-url)."""
-
 
 class _Links(HTMLParser):
     def __init__(self) -> None:
@@ -47,7 +44,10 @@ def fetch_pip(pin: Path, folder: Path) -> Path:
     if pinned is None:
         raise RuntimeError(f"{pin} pins no pip with a hash")
     name = f"pip-{pinned[1]}-py3-none-any.whl"
-    page = (read_setting("index-url") or DEFAULT_INDEX).rstrip("/") + "/pip/"
+    index = read_setting("index-url")
+    if index is None:
+        raise RuntimeError("this Python has no pip: install python3.11-venv, or name a package index in PIP_INDEX_URL")
+    page = index.rstrip("/") + "/pip/"
     links = _Links()
     links.feed(_read(page).decode())
     for link in links.found:
