@@ -235,10 +235,10 @@ def run() -> list[Entry]:
         for measure in contestants.values():  # warm: plans, caches, pages
             measure()
         rounds = [{name: measure() for name, measure in contestants.items()} for _ in range(ROUNDS)]
-        latencies_s = contest.latencies_s(50, OPEN_RATE, OPEN_SECONDS)
+        latencies_ms = [contest.latencies_ms(50, OPEN_RATE, OPEN_SECONDS) for _ in range(ROUNDS)]
     return [
         *_judge(rounds),
-        *_judge_latency(latencies_s),
+        *_judge_latency(latencies_ms),
         *_rates(rounds),
         shown("8 kB to the disk, p50", disk_ms, "ms"),
     ]
