@@ -112,7 +112,9 @@ def test_a_lock_of_postgres_left_by_a_power_cut_is_put_aside(layout: Layout) -> 
 
 def test_what_outlives_its_supervisor_is_ended(layout: Layout) -> None:
     environment = {**os.environ, MARKER: str(layout.folder)}
-    with subprocess.Popen(["sleep", "60"], env=environment) as orphan:
+    # a shell ignores SIGINT in what it starts in the background, and its children inherit that: a test run may be such
+    sleeper = ["env", "--default-signal=INT", "sleep", "60"]
+    with subprocess.Popen(sleeper, env=environment) as orphan:
         wait_until(lambda: find_marked(MARKER, str(layout.folder)) == [orphan.pid], "the orphan")
         clear_leftovers(layout)
         assert orphan.wait(10) == -signal.SIGINT
