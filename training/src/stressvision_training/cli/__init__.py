@@ -1,0 +1,13 @@
+"""`stressvision-train`: from FER-2013 and company pictures to an INT8 model that was judged as it will run."""
+
+import typer
+
+from stressvision_training.cli.benchmark import benchmark
+from stressvision_training.cli.evaluate import evaluate
+from stressvision_training.cli.export import export
+from stressvision_training.cli.fit import fit
+from stressvision_training.cli.prepare import prepare
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+for command in (prepare, fit, evaluate, export, benchmark):
+    app.command()(command)

@@ -1,0 +1,39 @@
+"""`benchmark`: time a model on this machine."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from stressvision_training.cli.shared import Json, fail
+from stressvision_training.tables import benchmark_table
+
+
+class Runtimes(StrEnum):
+    """The interpreters, as an option's choices."""
+
+    LITERT = "litert"
+    TFLITE = "tflite"
+
+
+def benchmark(
+    model: Annotated[Path, typer.Argument(help="A .tflite model with its manifest beside it.")],
+    runs: Annotated[int, typer.Option(min=1)] = 100,
+    threads: Annotated[int, typer.Option(min=1)] = 1,
+    runtime: Annotated[Runtimes | None, typer.Option(help="Default: the first installed.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Time a model on this machine, one face at a time, and hold it against the KPIs."""
+    from stressvision_training.benchmark import benchmark as run
+
+    try:
+        found = run(model, runs, threads, runtime.value if runtime else None)
+    except (ValueError, OSError) as error:
+        raise fail(error) from error
+    if as_json:
+        print(json.dumps(found))
+        return
+    Console().print(benchmark_table(found))

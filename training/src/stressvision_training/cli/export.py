@@ -1,0 +1,33 @@
+"""`export`: the files that devices run."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+
+from stressvision_training.cli.shared import Json, fail
+from stressvision_training.tables import gate_table
+
+
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a fit.")],
+    out: Annotated[Path, typer.Option(help="The model folder to write.")],
+    version: Annotated[str, typer.Option(help="The version that devices will report.")] = "0.1.0",
+    data: Annotated[Path | None, typer.Option(help="The data folder, if it has moved since the fit.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write the INT8 model of a run, with manifest and card; exit with 1 when it misses a gate."""
+    from stressvision_training.export import export as run
+
+    try:
+        manifest, gates = run(run_folder, out, version, data)
+    except (ValueError, OSError) as error:
+        raise fail(error) from error
+    if as_json:
+        print(msgspec.json.encode({"manifest": manifest, "gates": gates}).decode())
+    else:
+        Console().print(gate_table(f"{out / manifest.file}, version {manifest.version}", gates))
+    if any(gate.met is False for gate in gates):
+        raise fail(ValueError(f"{out}: a gate is not met; do not ship it"))

@@ -1,0 +1,48 @@
+"""`fit`: train by a recipe."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from stressvision_training.cli.shared import Data, Json, console, fail
+from stressvision_training.rows import SourceError
+
+
+def fit(
+    recipe: Annotated[Path, typer.Option(help="A TOML file; see training/recipes.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The run's folder; an interrupted run in it goes on.")],
+    init: Annotated[Path | None, typer.Option(help="A .keras network of the same architecture to begin with.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Train by a recipe, with a checkpoint per epoch; run the same command again to go on after a kill."""
+    from stressvision_training.fit import fit as run
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=as_json) as progress:
+        task = progress.add_task("starting", total=1.0)
+
+        def report(record: dict[str, Any]) -> None:
+            if "share" in record:
+                progress.update(task, completed=record["share"], description=f"epoch {record['epoch']}")
+            elif as_json:
+                print(json.dumps(record), flush=True)
+            else:
+                progress.console.print(_line(record), highlight=False)
+
+        try:
+            best = run(recipe, data, out, report, init)
+        except (SourceError, OSError, FloatingPointError) as error:
+            raise fail(error) from error
+    print(json.dumps({"best": best}) if as_json else f"best: {_line(best)}\nin {out}")
+
+
+def _line(record: dict[str, Any]) -> str:
+    return (
+        f"epoch {record['epoch']}/{record['epochs']} at {record['side']} px: loss {record['loss']:.3f}, "
+        f"validation accuracy {record['accuracy']:.3f}, macro-F1 {record['macro_f1']:.3f}, "
+        f"{record['seconds']:.0f} s, {record['eta_seconds'] / 60:.0f} min left"
+    )

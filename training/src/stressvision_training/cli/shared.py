@@ -1,0 +1,18 @@
+"""What every command shares: the console, the `--json` and `--data` options, and how an error ends it."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+console: Final = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Data = Annotated[Path, typer.Option("--data", help="A folder made by `prepare`.")]
+
+
+def fail(error: Exception) -> typer.Exit:
+    """Print `error` and return the exit to raise."""
+    console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+    return typer.Exit(1)
