@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stressvision_training.cli import app
-from stressvision_training.dataset import read_dataset
+from stressvision_training.dataset import read_dataset, read_metadata
 from stressvision_training.rows import SourceError
 from support.faces import EMOTIONS, made_up_face, write_custom, write_fer2013
 
@@ -132,7 +132,25 @@ def test_a_bad_company_picture_is_named(tmp_path: Path, record: list[str], says:
 def test_data_changed_since_are_refused(tmp_path: Path) -> None:
     write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
     assert _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")[0] == 0
-    index = tmp_path / "data" / "index.csv"
-    index.write_text(index.read_text().replace(",test,", ",train,"))
-    with pytest.raises(SourceError, match="changed since it was prepared"):
+    arrays = tmp_path / "data" / "train.npz"
+    content = bytearray(arrays.read_bytes())
+    content[-1] ^= 1
+    arrays.write_bytes(content)
+    with pytest.raises(SourceError, match=r"train.npz: changed since it was prepared"):
         read_dataset(tmp_path / "data")
+    (tmp_path / "data" / "metadata.json").unlink()
+    with pytest.raises(SourceError, match="make it with `stressvision-train prepare`"):
+        read_dataset(tmp_path / "data")
+
+
+def test_the_files_hold_plain_arrays_and_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 6, "PublicTest": 1, "PrivateTest": 1})
+    for out in ("one", "two"):
+        assert _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / out)[0] == 0
+    one, two = (read_metadata(tmp_path / out)["digests"] for out in ("one", "two"))
+    assert one == two
+    assert set(one) == {"train.npz", "validation.npz", "test.npz", "public.npz", "index.csv"}
+    with np.load(tmp_path / "one" / "test.npz", allow_pickle=False) as stored:
+        assert stored["images"].shape == (7, 48, 48)
+        assert stored["labels"].tolist() == list(EMOTIONS)
+        assert stored["ids"].tolist() == list(range(49, 56))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_contracts.manifest import InputSpec
-from stressvision_vision.preprocess import Box, crop
+from stressvision_vision.preprocess import Box, crop, resize
 
 SIDE: Final = 48
 """Height and width of every prepared face, FER-2013's own."""
@@ -28,15 +28,20 @@ class SourceError(ValueError):
 
 
 class Row(msgspec.Struct, kw_only=True):
-    """One face: `image` 48x48 uint8; `votes` are FER+'s ten counts, empty when there are none."""
+    """One face: `image` 48x48 uint8; `votes` are FER+'s ten counts, empty when there are none.
+
+    `large` shows the same face with more pixels, where the picture has them and the data are to keep them.
+    """
 
     image: NDArray[np.uint8]
+    large: NDArray[np.uint8] | None = None
     source: str
     name: str
     label: str
     usage: str = ""
     subject: str = ""
     votes: tuple[int, ...] = ()
+    augmented: bool = False
 
     @property
     def digest(self) -> str:
@@ -51,3 +56,8 @@ def read_face(path: Path) -> NDArray[np.uint8]:
         raise SourceError(f"{path}: not a picture that OpenCV can read")
     height, width = grey.shape
     return crop(np.asarray(grey, np.uint8), Box(0, 0, width, height), FACE)
+
+
+def at_side(face: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return a grey face at `side` x `side`, resized as the device does: area to shrink, linear to enlarge."""
+    return resize(face, InputSpec(height=side, width=side, channels=1, margin=0.0))

@@ -11,11 +11,16 @@ Split = Literal["train", "validation", "test", "public", "dropped"]
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test", "public", "dropped")
 """`public` is FER-2013's PublicTest where PrivateTest is there too; `dropped` rows serve nothing, and say why."""
 
+SERVING: Final[tuple[Split, ...]] = SPLITS[:-1]
+
+Dealt = tuple[list[Split], list[str], list[str]]
+"""Split, group and, where dropped, the reason for each row."""
+
 VALIDATION_SHARE: Final = 0.1
 CUSTOM_TEST_SHARE: Final = 0.3
 
 
-def assign(rows: Sequence[Row], seed: int) -> tuple[list[Split], list[str], list[str]]:
+def assign(rows: Sequence[Row], seed: int) -> Dealt:
     """Return split, group and, where dropped, the reason for each row.
 
     FER-2013's own test rows stay test rows. Its training rows are dealt by group of identical pixels, company
