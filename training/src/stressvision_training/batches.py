@@ -7,17 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_training.augmentation import augment
+from stressvision_training.classes import HeadClasses
 from stressvision_training.recipe import Recipe
 
-Batch = tuple[NDArray[np.float32], NDArray[np.float32]]
+Targets = dict[HeadClasses, NDArray[np.float32]]
+Batch = tuple[NDArray[np.float32], Targets]
 
 
 class Batches:
     """The batches of any epoch: faces as float grey levels (batch x side x side x 1) and their targets."""
 
-    def __init__(
-        self, images: NDArray[np.uint8], targets: NDArray[np.float32], repeats: NDArray[np.int64], recipe: Recipe
-    ) -> None:
+    def __init__(self, images: NDArray[np.uint8], targets: Targets, repeats: NDArray[np.int64], recipe: Recipe) -> None:
         """`repeats` says how often an epoch shows each image."""
         self._images, self._targets, self._recipe = images, targets, recipe
         self._rows = np.repeat(np.arange(len(images)), repeats)
@@ -41,4 +41,4 @@ class Batches:
         rows = order[index * self._recipe.batch : (index + 1) * self._recipe.batch]
         side = self._recipe.side(epoch)
         faces = np.stack([augment(self._images[row], side, self._recipe.augmentation, rng) for row in rows])
-        return faces[..., None].astype(np.float32), self._targets[rows]
+        return faces[..., None].astype(np.float32), {head: targets[rows] for head, targets in self._targets.items()}

@@ -1,20 +1,22 @@
 """The model card: what the model is for and not for, and what it scored, with the commands that say so."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from stressvision_contracts.manifest import Manifest
 from stressvision_training.benchmark import machine
 from stressvision_training.gates import Gate
+from stressvision_training.truth import RULES, SAYINGS
 
-SAYINGS = {
+SCORES: Final[dict[str, str]] = {
     "rows": "faces with one label",
     "accuracy": "accuracy, all sources",
     "macro_f1": "macro-F1, all sources",
     "ece": "expected calibration error, 15 bins",
     "fer2013_accuracy": "accuracy on FER-2013 rows, FER-2013's own labels",
     "custom_accuracy": "accuracy on company pictures, their own labels",
-    "ferplus_majority_accuracy": "accuracy on FER-2013 rows, FER+ majority labels",
+    **{f"ferplus_{rule}_accuracy": f"accuracy on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
+    **{f"ferplus_{rule}_macro_f1": f"macro-F1 on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
     "fatigue_recall": "fatigue recall, people not trained on",
     "fatigue_false_on_fer2013": "FER-2013 faces taken for fatigue",
     "fatigue_false_on_alert_controls": "alert controls taken for fatigue",
@@ -111,7 +113,7 @@ def _score_table(scores: dict[str, dict[str, Any]]) -> str:
     names = list(dict.fromkeys(name for short in scores.values() for name in short))
     lines = ["| | " + " | ".join(scores) + " |", "|---|" + "---|" * len(scores)]
     for name in names:
-        saying = SAYINGS.get(name, name.replace("_", " "))
+        saying = SCORES.get(name, name.replace("_", " "))
         cells = [_cell(name, short.get(name)) for short in scores.values()]
         lines.append(f"| {saying} | {' | '.join(cells)} |")
     return "\n".join(lines)

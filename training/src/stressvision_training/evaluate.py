@@ -7,46 +7,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_training.classes import ALERT, COMPANY5, COMPANY_OF, LABELS, summing_matrix
+from stressvision_contracts.labels import COMPANY5, LABELS, LabelScheme
+from stressvision_training.classes import ALERT
 from stressvision_training.dataset import Dataset, read_dataset
-from stressvision_training.ferplus import majority
 from stressvision_training.metrics import scores
 from stressvision_training.predictor import predictor
-from stressvision_training.rows import EMOTIONS
+from stressvision_training.truth import RULES, own
 
 Probabilities = NDArray[np.float32]
 
 
-def evaluate(model: Path, data: Path, split: str) -> tuple[dict[str, Any], Probabilities, NDArray[np.int64]]:
-    """Return the report on `split`, and the probabilities and true labels of its rows with one label."""
+def evaluate(
+    model: Path, data: Path, split: str, scheme: LabelScheme | None = None
+) -> tuple[dict[str, Any], Probabilities, NDArray[np.int64]]:
+    """Return the report on `split`, and the probabilities and true labels of its rows with one label.
+
+    `scheme` chooses between the heads of a .keras network; by default it is the data's.
+    """
     dataset = read_dataset(data)
     part = dataset.part(split)
-    asked = predictor(model, dataset.scheme)
+    asked = predictor(model, scheme or dataset.scheme)
     probabilities = asked(part.images)
-    report = judge(probabilities, part)
+    report = judge(probabilities, part, asked.scheme)
     facts = {"model": model.name, "digest": asked.digest, "split": split, "data": dataset.digests}
-    clear, truth = output_truth(part)
-    return facts | {"machine": platform.machine()} | report, probabilities[clear], truth[clear]
+    truth = own(part, asked.scheme)
+    return facts | {"machine": platform.machine()} | report, probabilities[truth >= 0], truth[truth >= 0]
 
 
-def judge(probabilities: Probabilities, data: Dataset) -> dict[str, Any]:
-    """Return the scores over all rows with one label, then by source, by FER+'s majority, and for fatigue.
+def judge(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> dict[str, Any]:
+    """Return the scores over all rows by their own labels, then by source, by FER+'s votes, and for fatigue.
 
-    The labels of FER-2013 rows are FER-2013's own, but for the part `ferplus_majority`.
+    The keys `ferplus_…` name the rule by which votes give a label (`truth.RULES`).
     """
-    labels = LABELS[data.scheme]
-    clear, truth = output_truth(data)
-    report = scores(probabilities[clear], truth[clear], labels)
+    labels = LABELS[scheme]
+    truth = own(data, scheme)
+    report = {"labels": scheme} | scores(probabilities[truth >= 0], truth[truth >= 0], labels)
     kinds = np.where(np.char.startswith(data.sources, "custom"), "custom", data.sources)
     report["by_source"] = {
         str(kind): scores(probabilities[rows], truth[rows], labels)
         for kind in np.unique(kinds)
-        if (rows := clear & (kinds == kind)).any()
+        if (rows := (truth >= 0) & (kinds == kind)).any()
     }
-    voted = _ferplus_truth(data)
-    if (voted >= 0).any():
-        report["ferplus_majority"] = scores(probabilities[voted >= 0], voted[voted >= 0], labels)
-    if data.scheme == "company5":
+    for rule, truth_by in RULES.items():
+        voted = truth_by(data, scheme)
+        if rule != "own" and (voted >= 0).any():
+            report[f"ferplus_{rule}"] = scores(probabilities[voted >= 0], voted[voted >= 0], labels)
+    if scheme == "company5":
         report["fatigue"] = fatigue_report(probabilities, data, kinds)
     return report
 
@@ -71,28 +77,15 @@ def fatigue_report(probabilities: Probabilities, data: Dataset, kinds: NDArray[n
     }
 
 
-def output_truth(data: Dataset) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which rows have one label in the model's own labels, and its number (meaningless elsewhere)."""
-    possible = data.allowed.astype(np.float32) @ summing_matrix(data.scheme) > 0
-    return possible.sum(axis=1) == 1, possible.argmax(axis=1)
-
-
 def summary(report: dict[str, Any]) -> dict[str, float]:
     """Return the few figures that an epoch's line or a manifest carries."""
     short = {name: report[name] for name in ("rows", "accuracy", "macro_f1", "ece")}
     for source, found in report["by_source"].items():
         short[f"{source}_accuracy"] = found["accuracy"]
-    if "ferplus_majority" in report:
-        short["ferplus_majority_accuracy"] = report["ferplus_majority"]["accuracy"]
+    for rule in RULES:
+        if f"ferplus_{rule}" in report:
+            short[f"ferplus_{rule}_accuracy"] = report[f"ferplus_{rule}"]["accuracy"]
+            short[f"ferplus_{rule}_macro_f1"] = report[f"ferplus_{rule}"]["macro_f1"]
     for name, found in report.get("fatigue", {}).items():
         short[f"fatigue_{name}"] = found["share"]
     return short
-
-
-def _ferplus_truth(data: Dataset) -> NDArray[np.int64]:
-    labels = LABELS[data.scheme]
-    number = {
-        emotion: labels.index(COMPANY_OF[emotion] if data.scheme == "company5" else emotion) for emotion in EMOTIONS
-    }
-    of_emotion = np.array([*(number[emotion] for emotion in EMOTIONS), -1])
-    return of_emotion[majority(data.votes)]

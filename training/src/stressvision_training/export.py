@@ -11,21 +11,22 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_contracts.labels import LABELS
-from stressvision_contracts.manifest import Manifest
-from stressvision_training.architecture import for_device
+from stressvision_contracts.labels import LABELS, LabelScheme
+from stressvision_contracts.manifest import InputSpec, Manifest
 from stressvision_training.calibration import fit_temperature
 from stressvision_training.card import write_card
 from stressvision_training.dataset import Dataset, read_dataset
 from stressvision_training.episodes import thresholds
-from stressvision_training.evaluate import judge, output_truth, summary
+from stressvision_training.evaluate import judge, summary
 from stressvision_training.fit import BEST, RECIPE, RUN
 from stressvision_training.gates import Gate, integer_gate, quality_gates, runtime_gates
-from stressvision_training.predictor import Int8Predictor, load_network, network_probabilities
+from stressvision_training.network import for_device, load_network, probabilities_of
+from stressvision_training.predictor import Int8Predictor
 from stressvision_training.quantise import representative, to_int8
 from stressvision_training.recipe import read_recipe
-from stressvision_training.rows import FACE, SIDE, SourceError
+from stressvision_training.rows import SourceError
 from stressvision_training.runtimes import probabilities_in
+from stressvision_training.truth import Truth, truth_for
 from stressvision_vision.classifier import MANIFEST_NAME, RUNTIMES, Runtime
 
 MODEL: Final = "model_int8.tflite"
@@ -34,10 +35,13 @@ LICENCE_NOTE: Final = (
 )
 
 
-def export(run: Path, out: Path, version: str, data: Path | None = None) -> tuple[Manifest, list[Gate]]:
+def export(
+    run: Path, out: Path, version: str, data: Path | None = None, scheme: LabelScheme | None = None
+) -> tuple[Manifest, list[Gate]]:
     """Write model, manifest and card of `run` to `out`; return the manifest and the gates, some perhaps unmet.
 
-    The data are those the run was trained on, from `data` or where they lay then.
+    The data are those the run was trained on, from `data` or where they lay then. `scheme` chooses the head; by
+    default it is that of the data.
     """
     facts = _facts(run)
     dataset = read_dataset(data or Path(facts["data_folder"]))
@@ -47,22 +51,25 @@ def export(run: Path, out: Path, version: str, data: Path | None = None) -> tupl
         )
     recipe = read_recipe(run / RECIPE)
     network = load_network(run / BEST)
-    device = for_device(network, recipe.architecture, dataset.scheme, SIDE)
+    scheme = scheme or dataset.scheme
+    device = for_device(network, recipe.architecture, scheme)
     faces, faces_digest = representative(dataset.part("train"), recipe.seed)
     content = to_int8(device, faces)
     out.mkdir(parents=True, exist_ok=True)
     (out / MODEL).write_bytes(content)
     provenance = _provenance(facts, recipe.seed, faces_digest, len(faces), dataset)
-    manifest = _manifest(content, version, dataset, provenance)
+    side, channels = recipe.architecture.input_size, recipe.architecture.channels
+    fed = InputSpec(height=side, width=side, channels=channels, margin=0.0)
+    manifest = _manifest(content, version, scheme, fed, provenance)
     _write(out, manifest)
     validation = dataset.part("validation")
     raw = Int8Predictor(out)(validation.images)
-    clear, truth = output_truth(validation)
-    manifest = msgspec.structs.replace(manifest, temperature=fit_temperature(raw[clear], truth[clear]))
+    truth = truth_for(validation, scheme)
+    manifest = msgspec.structs.replace(manifest, temperature=fit_temperature(raw[truth >= 0], truth[truth >= 0]))
     _write(out, manifest)
-    whole = network_probabilities(network, validation.images, dataset.scheme)
-    gates = _gates(out, whole, validation)
-    manifest = msgspec.structs.replace(manifest, scores=_scores(out, dataset, gates))
+    whole = probabilities_of(network, validation.images, scheme)
+    gates = _gates(out, whole, validation.images, truth)
+    manifest = msgspec.structs.replace(manifest, scores=_scores(out, dataset, scheme, gates))
     _write(out, manifest)
     write_card(out, manifest, gates)
     return manifest, gates
@@ -76,16 +83,18 @@ def _facts(run: Path) -> dict[str, Any]:
     return facts
 
 
-def _manifest(content: bytes, version: str, dataset: Dataset, provenance: dict[str, Any]) -> Manifest:
+def _manifest(
+    content: bytes, version: str, scheme: LabelScheme, fed: InputSpec, provenance: dict[str, Any]
+) -> Manifest:
     return Manifest(
         version=version,
         file=MODEL,
         digest=hashlib.sha256(content).hexdigest(),
         size_bytes=len(content),
-        label_scheme=dataset.scheme,
-        labels=list(LABELS[dataset.scheme]),
-        input=FACE,
-        episodes=thresholds(dataset.scheme),
+        label_scheme=scheme,
+        labels=list(LABELS[scheme]),
+        input=fed,
+        episodes=thresholds(scheme),
         provenance=provenance,
         licence_note=LICENCE_NOTE.format(sources=", ".join(provenance["sources"])),
     )
@@ -107,24 +116,23 @@ def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int,
     }
 
 
-def _gates(out: Path, whole: NDArray[np.float32], validation: Dataset) -> list[Gate]:
+def _gates(out: Path, whole: NDArray[np.float32], images: NDArray[np.uint8], truth: Truth) -> list[Gate]:
     by_runtime: dict[Runtime, NDArray[np.float32]] = {
-        runtime: probabilities_in(runtime, out, validation.images)
+        runtime: probabilities_in(runtime, out, images)
         for runtime, module in RUNTIMES.items()
         if importlib.util.find_spec(module.split(".")[0]) is not None
     }
-    clear, truth = output_truth(validation)
     int8 = by_runtime["litert"]
-    gates = quality_gates(whole, int8, truth, clear, (out / MODEL).stat().st_size)
+    gates = quality_gates(whole, int8, truth, truth >= 0, (out / MODEL).stat().st_size)
     from ai_edge_litert.interpreter import Interpreter
 
     return [*gates, *runtime_gates(int8, by_runtime.get("tflite")), integer_gate(Interpreter(str(out / MODEL)))]
 
 
-def _scores(out: Path, dataset: Dataset, gates: list[Gate]) -> dict[str, Any]:
+def _scores(out: Path, dataset: Dataset, scheme: LabelScheme, gates: list[Gate]) -> dict[str, Any]:
     asked = Int8Predictor(out)
     found = {
-        split: summary(judge(asked(part.images), part))
+        split: summary(judge(asked(part.images), part, scheme))
         for split in ("validation", "public", "test")
         if (dataset.splits == split).any() and (part := dataset.part(split))
     }

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from stressvision_training.classes import COMPANY_OF, HEAD_CLASSES, HeadClasses
 from stressvision_training.rows import EMOTIONS, Row, SourceError
 
 COLUMNS: Final = (
@@ -29,6 +30,7 @@ EMOTION_OF: Final = {
     "anger": "angry",
     "disgust": "disgust",
     "fear": "fear",
+    "contempt": "contempt",
 }
 NOT_A_FACE: Final = COLUMNS.index("NF")
 
@@ -60,10 +62,19 @@ def _votes(record: list[str], where: str) -> tuple[str, tuple[int, ...]]:
     return record[0], tuple(int(field) for field in record[2:])
 
 
-def emotion_votes(votes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the votes for FER-2013's seven emotions in its order, n x 7; contempt, unknown and NF are left out."""
-    columns = {emotion: COLUMNS.index(column) for column, emotion in EMOTION_OF.items()}
-    return votes[:, [columns[emotion] for emotion in EMOTIONS]]
+def grouped_votes(votes: NDArray[np.float32], classes: HeadClasses) -> NDArray[np.float32]:
+    """Return the votes (n x 10) summed into the classes of a head; what it has no class for is left out.
+
+    Contempt counts as stress among the company's labels; "unknown" and "not a face" count nowhere.
+    """
+    names = HEAD_CLASSES[classes]
+    grouped = np.zeros((len(votes), len(names)), np.float32)
+    for column, expression in enumerate(COLUMNS):
+        emotion = EMOTION_OF.get(expression, "")
+        name = COMPANY_OF.get(emotion, "") if classes == "company5" else emotion
+        if name in names:
+            grouped[:, names.index(name)] += votes[:, column]
+    return grouped
 
 
 def majority(votes: NDArray[np.float32]) -> NDArray[np.int64]:
@@ -74,5 +85,7 @@ def majority(votes: NDArray[np.float32]) -> NDArray[np.int64]:
     kept = np.where(votes <= 1, 0.0, votes)
     winner = kept.argmax(axis=1)
     clear = kept.max(axis=1) > 0.5 * np.maximum(kept.sum(axis=1), 1)
-    number = np.array([EMOTIONS.index(EMOTION_OF[name]) if name in EMOTION_OF else -1 for name in COLUMNS])
+    number = np.array(
+        [EMOTIONS.index(EMOTION_OF[name]) if EMOTION_OF.get(name) in EMOTIONS else -1 for name in COLUMNS]
+    )
     return np.where(clear, number[winner], -1)

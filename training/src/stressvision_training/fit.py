@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from stressvision_training import checkpoint
-from stressvision_training.architecture import build
+from stressvision_training.architectures import build
 from stressvision_training.batches import Batches
-from stressvision_training.classes import FINE
+from stressvision_training.classes import SCHEMES, serves
 from stressvision_training.dataset import Dataset, file_digest, read_dataset
 from stressvision_training.evaluate import judge as judge_rows
 from stressvision_training.evaluate import summary
-from stressvision_training.predictor import load_network, network_probabilities
+from stressvision_training.network import heads_of, load_network, probabilities_of
+from stressvision_training.optimisation import Average, optimiser_of
 from stressvision_training.recipe import Recipe, read_recipe
 from stressvision_training.rows import SourceError
-from stressvision_training.targets import candidate_loss, soft_targets
+from stressvision_training.targets import head_loss, targets_of
 
 BEST: Final = "model.keras"
 RUN: Final = "run.json"
@@ -47,73 +47,74 @@ def fit(
     _limit_threads(recipe)
     train, validation = dataset.part("train"), dataset.part("validation")
     custom = np.char.startswith(train.sources, "custom")
-    repeats = np.where(custom, recipe.targets.custom_repeat, 1)
-    batches = Batches(train.images, soft_targets(train, recipe.targets.votes), repeats, recipe)
-    model = _compiled(recipe, len(FINE[dataset.scheme]), len(batches))
+    repeats = np.where(custom, recipe.rows.custom_repeat, 1)
+    targets = {head.classes: targets_of(train, head) for head in recipe.heads}
+    batches = Batches(train.images, targets, repeats, recipe)
+    model = _compiled(recipe, len(batches))
     if init is not None:
         _begin_with(model, init)
     average, state = checkpoint.load(out, model) or (model.get_weights(), {"best": None, "epochs": []})
-    judge = build(recipe.architecture, len(FINE[dataset.scheme]))
+    moving = Average(average, recipe.optimiser.average)
+    judge = build(recipe.architecture, [head.classes for head in recipe.heads])
     for epoch in range(len(state["epochs"]), recipe.epochs):
         began = time.monotonic()
-        loss = _epoch(model, average, batches, epoch, recipe, report)
-        judge.set_weights(average)
+        loss = _epoch(model, moving, batches, epoch, report)
+        judge.set_weights(moving.weights)
         record = {"epoch": epoch + 1, "epochs": recipe.epochs, "side": recipe.side(epoch), "loss": loss}
-        found = network_probabilities(judge, validation.images, dataset.scheme)
-        record |= summary(judge_rows(found, validation))
+        record |= _judged(judge, validation)
         record["seconds"] = time.monotonic() - began
         record["eta_seconds"] = _remaining(recipe, epoch, record["seconds"])
-        if state["best"] is None or record["macro_f1"] >= state["best"]["macro_f1"]:
+        if state["best"] is None or recipe.select == "last" or record[recipe.select] >= state["best"][recipe.select]:
             state["best"] = record
             _save_model(judge, out)
         state["epochs"].append(record)
-        checkpoint.save(out, model, average, state)
+        checkpoint.save(out, model, moving.weights, state)
         (out / PROGRESS).write_text("".join(json.dumps(done) + "\n" for done in state["epochs"]))
         report(record)
     best: dict[str, Any] = state["best"]
     return best
 
 
-def _epoch(
-    model: Any, average: list[NDArray[np.float32]], batches: Batches, epoch: int, recipe: Recipe, report: Report
-) -> float:
+def _judged(judge: Any, validation: Dataset) -> dict[str, Any]:
+    """Return the figures of every scheme that the network serves; `accuracy` and `macro_f1` are their means."""
+    schemes = [scheme for scheme in SCHEMES if any(serves(head, scheme) for head in heads_of(judge))]
+    found = {
+        scheme: summary(judge_rows(probabilities_of(judge, validation.images, scheme), validation, scheme))
+        for scheme in schemes
+    }
+    means = {name: float(np.mean([short[name] for short in found.values()])) for name in ("accuracy", "macro_f1")}
+    return means | {f"{scheme}_{name}": value for scheme, short in found.items() for name, value in short.items()}
+
+
+def _epoch(model: Any, moving: Average, batches: Batches, epoch: int, report: Report) -> float:
     losses = []
     for step, (faces, targets) in enumerate(batches.epoch(epoch)):
-        losses.append(float(model.train_on_batch(faces, targets)))
+        losses.append(float(np.ravel(model.train_on_batch(faces, targets))[0]))
         if not math.isfinite(losses[-1]):
             raise FloatingPointError(
                 f"loss is {losses[-1]} in epoch {epoch + 1}, step {step + 1}; lower optimiser.rate"
             )
-        done = epoch * len(batches) + step
-        # early on the average would otherwise hold the random start for hundreds of steps
-        keep = min(recipe.optimiser.average, (1 + done) / (10 + done))
-        for number, now in enumerate(model.get_weights()):
-            average[number] = keep * average[number] + (1 - keep) * now
+        moving.follow(model, epoch * len(batches) + step)
         if step % 10 == 0:
             report({"epoch": epoch + 1, "share": (step + 1) / len(batches)})
     return float(np.mean(losses[-100:]))
 
 
-def _compiled(recipe: Recipe, classes: int, steps: int) -> Any:
+def _compiled(recipe: Recipe, steps: int) -> Any:
     import keras
 
     keras.utils.set_random_seed(recipe.seed)
     keras.mixed_precision.set_dtype_policy(recipe.precision)
-    model = build(recipe.architecture, classes)
+    model = build(recipe.architecture, [head.classes for head in recipe.heads])
     keras.mixed_precision.set_dtype_policy("float32")
-    warmup = round(recipe.optimiser.warmup_epochs * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        recipe.optimiser.rate / 50 if warmup else recipe.optimiser.rate,
-        max(recipe.epochs * steps - warmup, 1),
-        warmup_target=recipe.optimiser.rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimiser = keras.optimizers.SGD(
-        rate, momentum=recipe.optimiser.momentum, nesterov=True, weight_decay=recipe.optimiser.decay
-    )
-    optimiser.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+    optimiser = optimiser_of(recipe.optimiser, recipe.epochs, steps)
     optimiser.build(model.trainable_variables)
-    model.compile(optimizer=optimiser, loss=candidate_loss)
+    model.compile(
+        optimizer=optimiser,
+        loss={head.classes: head_loss for head in recipe.heads},
+        loss_weights={head.classes: head.weight for head in recipe.heads},
+        jit_compile=False,
+    )
     return model
 
 

@@ -1,86 +1,126 @@
 """A recipe: every number of a training run, in one TOML file that is stored with the run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
+from stressvision_training.architectures import Architecture
+from stressvision_training.architectures.bounds import Positive, Share, Side
+from stressvision_training.classes import HeadClasses
 from stressvision_training.rows import SourceError
 
-Share = Annotated[float, Meta(ge=0.0, le=1.0)]
-Positive = Annotated[int, Meta(ge=1)]
+Positives = Annotated[float, Meta(gt=0.0)]
 
 
-class Architecture(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A plain residual net: `stem` filters, then stages of `widths` filters and `blocks` blocks, each halving size."""
+class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the network is asked: to tell `classes` apart as a source of labels does.
 
-    stem: Positive
-    widths: list[Positive]
-    blocks: list[Positive]
-    dropout: Share
+    `fer2013`: one person's label. `majority`: what more than half of FER+'s voters saw. `votes`: the distribution of
+    their votes. `mixture`: `votes` of that and the rest of the first. Company pictures keep their own labels.
+    """
+
+    classes: HeadClasses
+    labels: Literal["fer2013", "majority", "votes", "mixture"]
+    votes: Share = 0.5
+    smoothing: Share = 0.0
+    weight: Positives = 1.0
+    """Weight of this head's loss beside the others'."""
 
 
 class Phase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Up to (not including) epoch `until`, pictures are fed at `side` x `side` pixels: small ones are cheaper."""
 
     until: Positive
-    side: Annotated[int, Meta(ge=16, le=512)]
+    side: Side
+
+
+class Plateau(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Multiply the rate by `factor` when the chosen figure has not risen for `patience` epochs, not below `least`."""
+
+    factor: Annotated[float, Meta(gt=0.0, lt=1.0)]
+    patience: Positive
+    least: float = 0.0
 
 
 class Optimiser(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Nesterov SGD: linear warm-up to `rate`, then cosine to zero; `decay` is kept out of the momentum.
+    """Adam, or SGD with Nesterov's momentum; a linear warm-up, then cosine to zero unless a `plateau` decides.
 
-    With momentum 0.9, ten times the customary L2 figure does the same.
+    `decay` is decoupled from the gradient and spares biases and normalisation.
     """
 
-    rate: float
-    momentum: Share
-    decay: float
-    warmup_epochs: float
-    average: Share
-    """Decay per step of the moving average of the weights, which is what is judged and exported."""
+    kind: Literal["sgd", "adam"] = "sgd"
+    rate: Positives
+    momentum: Share = 0.9
+    decay: Annotated[float, Meta(ge=0.0)] = 0.0
+    warmup_epochs: Annotated[float, Meta(ge=0.0)] = 0.0
+    plateau: Plateau | None = None
+    average: Share = 0.0
+    """Decay per step of the moving average of the weights, which is then what is judged and exported; 0 is none."""
 
 
-class Targets(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How labels become targets: `votes` is the share of FER+'s votes, the rest is FER-2013's own label."""
+class Rows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often an epoch shows each row, and what a label's loss weighs.
 
-    votes: Share
-    custom_repeat: Positive
-    """How often an epoch shows each of the company's pictures."""
+    `balance`: `weights` weighs each label's loss by the inverse of its share, `resample` draws each label as often.
+    `custom_repeat` is how often an epoch shows each of the company's pictures.
+    """
+
+    balance: Literal["none", "weights", "resample"] = "none"
+    custom_repeat: Positive = 1
 
 
 class Augmentation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Ranges are symmetric about no change; shares are probabilities per picture."""
 
-    rotate_degrees: float
-    scale: tuple[float, float]
-    shift: Share
-    aspect: float
-    contrast: float
-    brightness: float
-    erase: Share
-    webcam: Share
+    flip: Share = 0.5
+    rotate_degrees: float = 0.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    shift: Share = 0.0
+    aspect: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    erase: Share = 0.0
+    webcam: Share = 0.0
     """Share of pictures degraded as a cheap camera would: blur, low resolution, dimness, noise, JPEG."""
+    mixup: Annotated[float, Meta(ge=0.0)] = 0.0
+    """Both parameters of the Beta distribution of the share of a second picture; 0 is none."""
+
+
+class Distillation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Learn from teachers' logits too, cached by `stressvision-train teach` for the same data (Hinton et al. 2015)."""
+
+    share: Share
+    temperature: Positives
 
 
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that decides a run, apart from the data."""
+    """Everything that decides a run, apart from the data.
+
+    `select` is the validation figure by which the best epoch is kept: a scheme's own-label accuracy or macro-F1, or
+    the mean over the heads.
+    """
 
     seed: int
     epochs: Positive
     batch: Positive
-    threads: Positive
-    precision: str
+    threads: Positive = 2
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    select: Literal["accuracy", "macro_f1", "last"] = "macro_f1"
+    stop_after: Positive | None = None
+    """Epochs without a better figure after which the run ends."""
     architecture: Architecture
-    phases: list[Phase]
+    heads: Annotated[list[Head], Meta(min_length=1, max_length=2)]
+    phases: list[Phase] = []
     optimiser: Optimiser
-    targets: Targets
-    augmentation: Augmentation
+    rows: Rows = Rows()
+    augmentation: Augmentation = Augmentation()
+    distillation: Distillation | None = None
 
     def side(self, epoch: int) -> int:
         """Return the picture side of `epoch`, counted from 0."""
-        return next((phase.side for phase in self.phases if epoch < phase.until), self.phases[-1].side)
+        return next((phase.side for phase in self.phases if epoch < phase.until), self.architecture.input_size)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -89,6 +129,9 @@ def read_recipe(path: Path) -> Recipe:
         recipe = msgspec.toml.decode(path.read_bytes(), type=Recipe)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise SourceError(f"{path}: {error}") from error
-    if len(recipe.architecture.widths) != len(recipe.architecture.blocks) or not recipe.phases:
-        raise SourceError(f"{path}: `widths` and `blocks` need one number per stage, and `phases` at least one entry")
+    names = [head.classes for head in recipe.heads]
+    if len(set(names)) < len(names):
+        raise SourceError(f"{path}: two heads tell {names[0]} apart; each kind may occur once")
+    if recipe.phases and not recipe.architecture.any_size:
+        raise SourceError(f"{path}: `phases` change the picture's side, which this architecture cannot take")
     return recipe

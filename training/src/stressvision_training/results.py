@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from stressvision_training.truth import RULES, SAYINGS
+
 COLUMNS: Final = (
     "day",
     "model",
@@ -26,8 +28,7 @@ def append(path: Path, report: dict[str, Any]) -> None:
     """Append the parts of an evaluation to the CSV at `path`, with a header where it is new."""
     parts = {"all, own labels": report}
     parts |= {f"{source}, own labels": found for source, found in report["by_source"].items()}
-    if "ferplus_majority" in report:
-        parts["fer2013, FER+ majority"] = report["ferplus_majority"]
+    parts |= {f"fer2013, {SAYINGS[rule]}": report[f"ferplus_{rule}"] for rule in RULES if f"ferplus_{rule}" in report}
     fatigue = {f"fatigue_{name}": f"{found['share']:.4f}" for name, found in report.get("fatigue", {}).items()}
     common = {
         "day": datetime.now(UTC).date().isoformat(),

@@ -5,6 +5,7 @@ from typing import Any
 from rich.table import Table
 
 from stressvision_training.gates import Gate
+from stressvision_training.truth import RULES, SAYINGS
 
 
 def report_tables(report: dict[str, Any]) -> list[Table]:
@@ -14,8 +15,7 @@ def report_tables(report: dict[str, Any]) -> list[Table]:
     )
     named = {"all, their own labels": report}
     named |= {f"{source}, its own labels": found for source, found in report["by_source"].items()}
-    if "ferplus_majority" in report:
-        named["fer2013, FER+ majority labels"] = report["ferplus_majority"]
+    named |= {SAYINGS[rule]: report[f"ferplus_{rule}"] for rule in RULES if f"ferplus_{rule}" in report}
     for name, found in named.items():
         figures = [f"{found[key]:.3f}" for key in ("accuracy", "macro_f1", "ece")]
         parts.add_row(name, str(found["rows"]), *figures)

@@ -1,42 +1,70 @@
-"""From labels and votes to what the network is asked to say, and the loss that asks it."""
+"""From labels and votes to what each head is asked to say, and the loss that asks it.
+
+A row of targets is a distribution over the head's classes; or ones for all that its label leaves open, when that is
+more than one; or zeros, when the head is not asked about this face.
+"""
 
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_training.classes import FINE
+from stressvision_training.classes import HEAD_CLASSES, HeadClasses, open_classes
 from stressvision_training.dataset import Dataset
-from stressvision_training.ferplus import emotion_votes
-from stressvision_training.rows import EMOTIONS
+from stressvision_training.ferplus import grouped_votes
+from stressvision_training.recipe import Head
+
+Targets = NDArray[np.float32]
 
 
-def soft_targets(data: Dataset, votes_share: float) -> NDArray[np.float32]:
-    """Return n x fine classes: a distribution where the label names one class, ones for all that it leaves open.
-
-    A distribution is the label's own with weight 1 - `votes_share` and FER+'s votes with the rest; where nobody voted
-    for one of the seven emotions, the label stands alone.
-    """
-    targets = data.allowed.astype(np.float32)
-    votes = emotion_votes(data.votes)
-    total = votes.sum(axis=1, keepdims=True)
-    voted = (total[:, 0] > 0) & (data.allowed.sum(axis=1) == 1)
-    columns = [FINE[data.scheme].index(emotion) for emotion in EMOTIONS]
-    spread = np.zeros_like(targets)
-    spread[:, columns] = votes / np.maximum(total, 1)
-    targets[voted] = (1 - votes_share) * targets[voted] + votes_share * spread[voted]
+def targets_of(data: Dataset, head: Head) -> Targets:
+    """Return n x classes targets of `head`, by the source of labels that it names."""
+    own = _own(data, head.classes)
+    fer2013 = ~np.char.startswith(data.sources, "custom")
+    voted = _voted(data, head)
+    has_votes = fer2013 & (voted.sum(axis=1) > 0)
+    targets = own.copy()
+    if head.labels == "mixture":
+        single = has_votes & (own.sum(axis=1) == 1)
+        targets[single] = (1 - head.votes) * own[single] + head.votes * voted[single]
+    elif head.labels != "fer2013":
+        targets[fer2013] = np.where(has_votes[fer2013, None], voted[fer2013], 0)
+    one = np.isclose(targets.sum(axis=1), 1)
+    targets[one] = (1 - head.smoothing) * targets[one] + head.smoothing / targets.shape[1]
     return targets
 
 
-def candidate_loss(targets: Any, logits: Any) -> Any:
-    """Return the cross-entropy per row; for a row of ones (see `soft_targets`), minus the log of their total.
+def _own(data: Dataset, classes: HeadClasses) -> Targets:
+    names = HEAD_CLASSES[classes]
+    targets = np.zeros((len(data), len(names)), np.float32)
+    foreign = data.scheme == "company5" and classes == "fer7"
+    for number, (label, source) in enumerate(zip(data.labels.tolist(), data.sources.tolist(), strict=True)):
+        custom = source.startswith("custom")
+        if custom and foreign:
+            continue  # `neutral` of the company is wider than FER-2013's
+        for name in open_classes(label, classes, custom=custom):
+            targets[number, names.index(name)] = 1
+    return targets
+
+
+def _voted(data: Dataset, head: Head) -> Targets:
+    votes = grouped_votes(data.votes, head.classes)
+    if head.labels == "majority":
+        kept = np.where(votes <= 1, 0, votes)
+        clear = kept.max(axis=1, initial=0) > kept.sum(axis=1) / 2
+        return np.asarray(np.eye(votes.shape[1])[kept.argmax(axis=1)] * clear[:, None], np.float32)
+    return np.asarray(votes / np.maximum(votes.sum(axis=1, keepdims=True), 1), np.float32)
+
+
+def head_loss(targets: Any, logits: Any) -> Any:
+    """Return the loss per row: cross-entropy; of a row of ones, minus the log of their total; of zeros, nothing.
 
     The second is the loss of learning from candidate labels: it pulls towards no one of them.
     """
     from keras import ops
 
-    logits = ops.cast(logits, "float32")
-    log_p = ops.log_softmax(logits, axis=-1)
+    log_p = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     entropy = -ops.sum(targets * log_p, axis=-1)
     inside = ops.logsumexp(ops.where(targets > 0, log_p, -1e9), axis=-1)
-    return ops.where(ops.sum(targets, axis=-1) > 1.5, -inside, entropy)
+    total = ops.sum(targets, axis=-1)
+    return ops.where(total > 1.5, -inside, ops.where(total > 0.5, entropy, 0.0))

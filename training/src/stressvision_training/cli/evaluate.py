@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stressvision_training.cli.shared import Data, Json, fail
+from stressvision_training.cli.shared import Data, Json, Labels, fail
 from stressvision_training.tables import report_tables
 
 
@@ -17,13 +17,14 @@ def evaluate(
     split: Annotated[str, typer.Option(help="train, validation, test, or public (FER-2013's PublicTest).")] = "test",
     out: Annotated[Path | None, typer.Option(help="Write report.json and figures here.")] = None,
     record: Annotated[Path | None, typer.Option(help="Append a line per source of labels to this CSV.")] = None,
+    labels: Annotated[Labels | None, typer.Option(help="Which head; by default that of the data.")] = None,
     as_json: Json = False,
 ) -> None:
     """Judge a model on one split; an INT8 file is run by the classifier that devices use."""
     from stressvision_training.evaluate import evaluate as run
 
     try:
-        report, probabilities, truth = run(model, data, split)
+        report, probabilities, truth = run(model, data, split, labels.value if labels else None)
     except (ValueError, OSError) as error:
         raise fail(error) from error
     if out is not None:

@@ -7,7 +7,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from stressvision_training.cli.shared import Json, fail
+from stressvision_training.cli.shared import Json, Labels, fail
 from stressvision_training.tables import gate_table
 
 
@@ -16,13 +16,14 @@ def export(
     out: Annotated[Path, typer.Option(help="The model folder to write.")],
     version: Annotated[str, typer.Option(help="The version that devices will report.")] = "0.1.0",
     data: Annotated[Path | None, typer.Option(help="The data folder, if it has moved since the fit.")] = None,
+    labels: Annotated[Labels | None, typer.Option(help="Which head; by default that of the data.")] = None,
     as_json: Json = False,
 ) -> None:
     """Write the INT8 model of a run, with manifest and card; exit with 1 when it misses a gate."""
     from stressvision_training.export import export as run
 
     try:
-        manifest, gates = run(run_folder, out, version, data)
+        manifest, gates = run(run_folder, out, version, data, labels.value if labels else None)
     except (ValueError, OSError) as error:
         raise fail(error) from error
     if as_json:

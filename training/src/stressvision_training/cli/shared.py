@@ -1,5 +1,6 @@
 """What every command shares: the console, the `--json` and `--data` options, and how an error ends it."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -10,6 +11,13 @@ console: Final = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Data = Annotated[Path, typer.Option("--data", help="A folder made by `prepare`.")]
+
+
+class Labels(StrEnum):
+    """The label schemes, as an option's choices."""
+
+    COMPANY5 = "company5"
+    FER7 = "fer7"
 
 
 def fail(error: Exception) -> typer.Exit:

@@ -1,0 +1,65 @@
+"""Ours: 3x3 convolutions, batch normalisation, ReLU and additions, which lose nothing in INT8 and run dense on ARM."""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from stressvision_training.architectures.bounds import Positive, Share, Side
+
+
+class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`blocks` residual blocks of `filters`; the first one's `stride` shrinks the picture."""
+
+    filters: Positive
+    blocks: Positive
+    stride: Positive = 1
+
+
+class PlainResidual(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="plain-residual"
+):
+    """A stem of one convolution, then `stages`, global average pooling and dropout. It takes pictures of any side."""
+
+    input_size: Side = 48
+    channels: Literal[1, 3] = 1
+    stem_filters: Positive
+    stem_kernel: Positive = 3
+    stem_stride: Positive = 1
+    stages: list[Stage]
+    dropout: Share
+
+    any_size = True
+
+    def features(self, faces: Any) -> Any:
+        """Return n x filters features of n grey faces with levels 0..255."""
+        from keras import layers
+
+        x = layers.Rescaling(1 / 64, -2.0, name="normalise")(faces)
+        x = _conv(x, self.stem_filters, kernel=self.stem_kernel, stride=self.stem_stride)
+        for stage in self.stages:
+            for number in range(stage.blocks):
+                x = _block(x, stage.filters, stride=stage.stride if number == 0 else 1)
+        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        return layers.Dropout(self.dropout, name="dropout")(x)
+
+
+def _conv(x: Any, filters: int, *, kernel: int = 3, stride: int = 1, relu: bool = True, gain: str = "ones") -> Any:
+    from keras import layers
+
+    from stressvision_training.normalisation import FusedBatchNormalization
+
+    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
+    x = FusedBatchNormalization(momentum=0.97, gamma_initializer=gain)(x)
+    return layers.ReLU()(x) if relu else x
+
+
+def _block(x: Any, filters: int, *, stride: int) -> Any:
+    """A block begins as its shortcut: the last scale is zero (Goyal et al. 2017, section 5.1)."""
+    from keras import layers
+
+    y = _conv(_conv(x, filters, stride=stride), filters, relu=False, gain="zeros")
+    if stride > 1:
+        x = layers.AveragePooling2D(stride, padding="same")(x)
+    if stride > 1 or x.shape[-1] != filters:
+        x = _conv(x, filters, kernel=1, relu=False)
+    return layers.ReLU()(layers.Add()([x, y]))

@@ -1,0 +1,50 @@
+"""Batch normalisation in one kernel: Keras composes it of a dozen, which cost as much as the convolutions on a CPU."""
+
+from typing import Any
+
+import keras
+from keras import layers
+
+
+@keras.saving.register_keras_serializable(package="stressvision")
+class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # keras has no types
+    """`keras.layers.BatchNormalization` with the same weights and results, over the last axis of images.
+
+    On a backend without a fused kernel it is Keras's own.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise by the batch's moments in training, else by the moving ones; all weights are float32."""
+        backend = keras.backend.backend()
+        if mask is not None or len(inputs.shape) != 4 or backend not in ("tensorflow", "torch"):
+            return super().call(inputs, training=training, mask=mask)
+        live = bool(training) and self.trainable
+        return self._tensorflow(inputs, live) if backend == "tensorflow" else self._torch(inputs, live)
+
+    def _tensorflow(self, inputs: Any, live: bool) -> Any:
+        from tensorflow.compat.v1.nn import fused_batch_norm
+
+        scale, offset = self.gamma.value, self.beta.value
+        mean, variance = self.moving_mean, self.moving_variance
+        if not live:
+            moments = {"mean": mean.value, "variance": variance.value}
+            return fused_batch_norm(inputs, scale, offset, epsilon=self.epsilon, is_training=False, **moments)[0]
+        outputs, now_mean, now_variance = fused_batch_norm(inputs, scale, offset, epsilon=self.epsilon)
+        for moving, now in ((mean, now_mean), (variance, now_variance)):
+            moving.assign(moving * self.momentum + now * (1 - self.momentum))
+        return outputs
+
+    def _torch(self, inputs: Any, live: bool) -> Any:
+        from torch.nn.functional import batch_norm  # type: ignore[import-not-found]  # an optional backend
+
+        moments = (self.moving_mean.value, self.moving_variance.value)
+        outputs = batch_norm(
+            inputs.movedim(-1, 1),
+            *moments,
+            self.gamma.value,
+            self.beta.value,
+            training=live,
+            momentum=1 - self.momentum,
+            eps=self.epsilon,
+        )
+        return outputs.movedim(1, -1)
