@@ -69,8 +69,11 @@ def test_the_folders(tmp_path: Path) -> None:
         (["emotion,pixels,Usage", f"0,{GOOD},Training", f"7,{GOOD},Training"], "fer2013.csv:3: emotion '7'"),
         (["emotion,pixels,Usage", f"0,{GOOD},Training", f"0,{GOOD} 7,Training"], "fer2013.csv:3: 2305 pixels"),
         (["emotion,pixels,Usage", f"0,{GOOD},Train"], "fer2013.csv:2: Usage 'Train'"),
-        (["emotion,pixels,Usage", f"0,{GOOD[:-1]}256,Training"], "fer2013.csv:2: pixels from 7 to 256"),
-        (["emotion,pixels,Usage", f"0,{GOOD[:-1]}x,Training"], "fer2013.csv:2: pixels are not whole numbers"),
+        (
+            ["emotion,pixels,Usage", f"0,{GOOD[:-1]}256,Training"],
+            "fer2013.csv:2: pixel 2304 is '256', expected",
+        ),
+        (["emotion,pixels,Usage", f"0,{GOOD[:-1]}x,Training"], "fer2013.csv:2: pixel 2304 is 'x', expected a whole"),
         (["emotion,pixels,Usage", f"0,{GOOD}"], "fer2013.csv:2: 2 fields"),
     ],
 )

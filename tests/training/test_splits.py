@@ -2,12 +2,14 @@
 
 from collections import defaultdict
 
+import cv2
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stressvision_training.duplicates import near_duplicates
 from stressvision_training.rows import Row
-from stressvision_training.splits import assign
+from stressvision_training.splits import NEAR, SHARES, assign, deal, key, near_facts
 
 LEARNT = {"train", "validation"}
 JUDGED = {"test", "public"}
@@ -65,15 +67,85 @@ def test_most_voters_saw_no_face(faces: list[Row]) -> None:
             assert split == "dropped"
 
 
-def test_the_shares_are_about_a_tenth_and_three_tenths() -> None:
+def test_the_shares_are_a_tenth_of_training_and_70_15_15_of_each_company_label() -> None:
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (4000, 48, 48), np.uint8)
+    labels = ("fatigue", "fatigue", "fatigue", "happy")
     faces = [
         Row(image=image, source="fer2013", name="", label="sad", usage="Training")
         if number % 2
-        else Row(image=image, source="custom:a", name="", label="fatigue", subject=str(number))
+        else Row(image=image, source="custom:a", name="", label=labels[number // 2 % 4], subject=str(number // 6))
         for number, image in enumerate(images)
     ]
     splits = np.array(assign(faces, 5)[0])
-    assert 0.08 < (splits == "validation").mean() < 0.12
-    assert 0.26 < (splits[::2] == "test").mean() < 0.34
+    assert 0.08 < (splits[1::2] == "validation").mean() < 0.12
+    for label in ("fatigue", "happy"):
+        own = splits[[face.label == label for face in faces]]
+        for split, share in SHARES.items():
+            assert abs((own == split).mean() - share) < 0.01
+
+
+@st.composite
+def strata(draw: st.DrawFn) -> dict[str, dict[str, int]]:
+    """Return groups with their rows of up to three strata."""
+    counts = st.dictionaries(st.sampled_from("abc"), st.integers(1, 9), min_size=1)
+    return {str(number): found for number, found in enumerate(draw(st.lists(counts, min_size=1, max_size=60)))}
+
+
+@given(strata(), st.integers(0, 1000))
+def test_every_group_is_dealt_and_each_split_has_some_of_what_three_groups_have(
+    groups: dict[str, dict[str, int]], seed: int
+) -> None:
+    found = deal(groups, SHARES, seed, {})
+    assert found.keys() == groups.keys()
+    assert found == deal(dict(reversed(groups.items())), SHARES, seed, {})
+    if len({name for counts in groups.values() for name in counts}) == 1 and len(groups) >= 3:
+        assert set(found.values()) == set(SHARES)
+
+
+@given(strata(), st.integers(0, 1000), st.data())
+def test_a_frozen_group_stays(groups: dict[str, dict[str, int]], seed: int, data: st.DataObject) -> None:
+    fixed = data.draw(st.dictionaries(st.sampled_from(sorted(groups)), st.sampled_from(sorted(SHARES))))
+    assert deal(groups, SHARES, seed, fixed).items() >= fixed.items()
+
+
+def _picture(seed: int) -> np.ndarray:
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6), np.uint8)
+    return cv2.resize(coarse, (48, 48), interpolation=cv2.INTER_CUBIC)
+
+
+def test_near_duplicates_stay_together_and_may_be_kept_from_training() -> None:
+    faces = []
+    for number in range(40):
+        first, second = _picture(number), np.clip(_picture(number).astype(int) * 0.9 + 9, 0, 255).astype(np.uint8)
+        for image in (first, second):
+            faces.append(Row(image=image, source="custom:a", name=str(len(faces)), label="sad"))
+    faces.append(Row(image=_picture(100), source="fer2013", name="0", label="sad", usage="PrivateTest"))
+    faces.append(Row(image=_picture(100)[:, ::-1].copy(), source="fer2013", name="1", label="sad", usage="Training"))
+    near = near_duplicates(np.stack([face.image for face in faces]))
+    assert near.tolist() == [[i, i + 1] for i in range(0, 82, 2)]
+    splits = assign(faces, 1, near)[0]
+    assert splits[0:80:2] == splits[1:80:2]
+    assert [splits[:80].count(split) for split in SHARES] == [56, 12, 12]
+    assert near_facts(faces, assign(faces, 1, near), near)["training_rows_beside_a_test_row"] == 1
+    kept, _, reasons = assign(faces, 1, near, drop_near=True)
+    assert (kept[80], kept[81], reasons[81]) == ("test", "dropped", NEAR)
+
+
+def test_people_of_an_earlier_deal_stay_where_they_were() -> None:
+    def people(numbers: range) -> list[Row]:
+        return [
+            Row(image=_picture(number), source="custom:a", name=str(number), label="sad", subject=str(number))
+            for number in numbers
+        ]
+
+    before = people(range(20))
+    frozen = {key(row): split for row, split in zip(before, assign(before, 1)[0], strict=True)}
+    after = people(range(60))
+    splits = assign(after, 1, frozen=frozen)[0]
+    assert splits[:20] == list(frozen.values())
+    assert [splits.count(split) for split in SHARES] == [42, 9, 9]
+
+
+def test_pictures_of_one_level_resemble_nothing() -> None:
+    assert near_duplicates(np.zeros((3, 48, 48), np.uint8)).tolist() == []

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stressvision_contracts.labels import LabelScheme
 from stressvision_training.classes import FINE, fine_set
 from stressvision_training.rows import SIDE, Row, SourceError, at_side
-from stressvision_training.splits import SERVING, Dealt
+from stressvision_training.splits import SERVING, Dealt, Split
 
 INDEX: Final = "index.csv"
 METADATA: Final = "metadata.json"
@@ -191,6 +191,26 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         found = metadata.get("format")
         raise SourceError(f"{folder / METADATA}: format {found}, expected {FORMAT}; run `stressvision-train prepare`")
     return metadata
+
+
+def read_frozen(path: Path) -> dict[tuple[str, str], Split]:
+    """Return the splits that an earlier index.csv (or the data folder that holds it) gave, for `splits.assign`."""
+    index = path / INDEX if path.is_dir() else path
+    try:
+        with index.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            missing = {"source", "subject", "split", "sha256", "augmented"} - set(reader.fieldnames or [])
+            if missing:
+                raise SourceError(
+                    f"{index}:1: has no column {', '.join(sorted(missing))}; give an index.csv of prepare"
+                )
+            return {
+                (row["source"], row["subject"]) if row["subject"] else ("", row["sha256"]): row["split"]
+                for row in reader
+                if row["split"] in SERVING and row["augmented"] == "0"
+            }
+    except OSError as error:
+        raise SourceError(f"{index}: {error.strerror}; give an index.csv or a data folder of prepare") from error
 
 
 def read_dataset(folder: Path) -> Dataset:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_training.classes import COMPANY_OF, HEAD_CLASSES, HeadClasses
-from stressvision_training.rows import EMOTIONS, Row, SourceError
+from stressvision_training.refusals import Refusals, SourceError
+from stressvision_training.rows import EMOTIONS, Row
 
 COLUMNS: Final = (
     "neutral",
@@ -35,30 +36,42 @@ EMOTION_OF: Final = {
 NOT_A_FACE: Final = COLUMNS.index("NF")
 
 
-def add_votes(rows: list[Row], path: Path) -> None:
-    """Give each of `rows`, which must be in the official order, its votes from the CSV at `path`."""
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        header = next(reader, [])
-        if tuple(header[2:]) != COLUMNS:
-            raise SourceError(f"{path}:1: columns are {header}, expected Usage, Image name, {', '.join(COLUMNS)}")
-        votes = [_votes(record, f"{path}:{reader.line_num}") for record in reader]
+def add_votes(rows: list[Row], path: Path, refusals: Refusals | None = None) -> None:
+    """Give each of `rows`, which are named by their number in the official order, its votes from the CSV at `path`."""
+    refused = refusals or Refusals(skip=False)
+    votes: list[tuple[str, tuple[int, ...]] | None] = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if tuple(header[2:]) != COLUMNS:
+                raise SourceError(f"{path}:1: columns are {header}, expected Usage, Image name, {', '.join(COLUMNS)}")
+            for record in reader:
+                try:
+                    votes.append(_votes(record, f"{path}:{reader.line_num}"))
+                except SourceError as error:
+                    refused.refuse(error)
+                    votes.append(None)
+    except OSError as error:
+        raise SourceError(f"{path}: {error.strerror}; give FER+'s fer2013new.csv") from error
     # FER+ lists Training, PublicTest, PrivateTest; whoever has only the first part of the CSV has a prefix of it
-    if len(votes) < len(rows):
+    needed = max(int(row.name) for row in rows) + 1
+    if len(votes) < needed:
         raise SourceError(
-            f"{path}: {len(votes)} rows of votes for {len(rows)} pictures; the order must be the official one"
+            f"{path}: {len(votes)} rows of votes for {needed} pictures; the order must be the official one, and if "
+            "the file is cut off, fetch it again"
         )
-    for row, (usage, counts) in zip(rows, votes, strict=False):
+    for row in rows:
+        usage, row.votes = votes[int(row.name)] or (row.usage, ())
         if row.usage != usage:
             raise SourceError(
                 f"{path}: picture {row.name} is {row.usage}, its votes are for {usage}; the order differs"
             )
-        row.votes = counts
 
 
 def _votes(record: list[str], where: str) -> tuple[str, tuple[int, ...]]:
     if len(record) != len(COLUMNS) + 2 or not all(field.isdigit() for field in record[2:]):
-        raise SourceError(f"{where}: {record}, expected Usage, Image name and {len(COLUMNS)} whole numbers")
+        raise SourceError(f"{where}: {record}, expected Usage, Image name and {len(COLUMNS)} whole numbers", "votes")
     return record[0], tuple(int(field) for field in record[2:])
 
 

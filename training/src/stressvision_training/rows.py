@@ -1,30 +1,29 @@
-"""One labelled face as every reader yields it, and the error that a bad source raises."""
+"""One labelled face as every reader yields it."""
 
 import hashlib
-from pathlib import Path
+from collections.abc import Callable
 from typing import Final
 
-import cv2
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_contracts.manifest import InputSpec
-from stressvision_vision.preprocess import Box, crop, resize
+from stressvision_training.refusals import SourceError
+from stressvision_vision.preprocess import resize
+
+__all__ = ["EMOTIONS", "SIDE", "USAGES", "Row", "SourceError", "Tick", "at_side", "silent", "spec"]
 
 SIDE: Final = 48
 """Height and width of every prepared face, FER-2013's own."""
-
-FACE: Final = InputSpec(height=SIDE, width=SIDE, channels=1, margin=0.0)
 
 EMOTIONS: Final = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """FER-2013's numbering, 0 to 6."""
 
 USAGES: Final = ("Training", "PublicTest", "PrivateTest")
 
-
-class SourceError(ValueError):
-    """A source cannot be read; the message names file, line or picture, the value, and what was expected."""
+Tick = Callable[[str, int, int], None]
+"""Told what is being done, how many are done, and of how many (0 when that is not known)."""
 
 
 class Row(msgspec.Struct, kw_only=True):
@@ -48,16 +47,21 @@ class Row(msgspec.Struct, kw_only=True):
         """Return the SHA-256 of the pixels: equal pictures are one group."""
         return hashlib.sha256(self.image.tobytes()).hexdigest()
 
+    @property
+    def is_custom(self) -> bool:
+        """Whether it is one of the company's own pictures."""
+        return self.source.startswith("custom")
 
-def read_face(path: Path) -> NDArray[np.uint8]:
-    """Read a picture whose whole area is one face, as grey 48x48; `SourceError` when it is no picture."""
-    grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if grey is None:
-        raise SourceError(f"{path}: not a picture that OpenCV can read")
-    height, width = grey.shape
-    return crop(np.asarray(grey, np.uint8), Box(0, 0, width, height), FACE)
+
+def spec(side: int) -> InputSpec:
+    """Return what a device is told to cut out for a network of `side` pixels: the face box as it is, in grey."""
+    return InputSpec(height=side, width=side, channels=1, margin=0.0)
 
 
 def at_side(face: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return a grey face at `side` x `side`, resized as the device does: area to shrink, linear to enlarge."""
-    return resize(face, InputSpec(height=side, width=side, channels=1, margin=0.0))
+    return resize(face, spec(side))
+
+
+def silent(_stage: str, _done: int, _total: int) -> None:
+    """Tell nobody how far the work is."""

@@ -3,13 +3,14 @@
 import json
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stressvision_training.cli.shared import Json, fail
+from stressvision_training.cli.shared import Json, console, fail
 from stressvision_training.rows import SourceError
 
 
@@ -21,25 +22,86 @@ class Labels(StrEnum):
 
 
 def prepare(
-    fer2013: Annotated[Path, typer.Option(help="fer2013.csv, the folder of train/ and test/, or an .npz of both.")],
     out: Annotated[Path, typer.Option(help="The data folder to write.")],
+    fer2013: Annotated[
+        Path | None, typer.Option(help="fer2013.csv, the folder of train/ and test/, or an .npz of both.")
+    ] = None,
     ferplus: Annotated[Path | None, typer.Option(help="FER+'s fer2013new.csv.")] = None,
-    custom: Annotated[Path | None, typer.Option(help="Company faces: manifest.csv or label/subject_*.jpg.")] = None,
+    custom: Annotated[
+        Path | None, typer.Option(help="Company pictures: manifest.csv and face crops, or a folder per label.")
+    ] = None,
     labels: Annotated[Labels, typer.Option(help="What the model will tell apart.")] = Labels.COMPANY5,
+    crop: Annotated[
+        bool | None,
+        typer.Option("--crop/--find", help="Company pictures are face crops, or the face in each is to be found."),
+    ] = None,
+    size: Annotated[
+        int, typer.Option(min=48, max=512, help="Keep company faces up to this side; FER-2013's are 48.")
+    ] = 48,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad input out, counted by reason.")] = False,
+    drop_near: Annotated[
+        bool, typer.Option("--drop-near", help="Train on no near-duplicate of a test picture.")
+    ] = False,
+    target_per_class: Annotated[
+        int | None, typer.Option(min=1, help="Fill classes with fewer training rows up with varied copies.")
+    ] = None,
+    splits: Annotated[Path | None, typer.Option(help="The index.csv of an earlier `prepare`; its splits stay.")] = None,
+    custom_licence: Annotated[str | None, typer.Option(help="Said of the company pictures in metadata.json.")] = None,
     seed: Annotated[int, typer.Option(help="Deals the splits.")] = 2013,
+    sheets: Annotated[
+        Path | None, typer.Option(help="Write plots and sheets of faces here; keep them private.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read FER-2013, FER+ votes and company pictures into one folder with frozen splits."""
+    from stressvision_training.prepare import CUSTOM_LICENCE, Preparation
     from stressvision_training.prepare import prepare as run
 
+    wish = Preparation(
+        fer2013=fer2013,
+        ferplus=ferplus,
+        custom=custom,
+        scheme=labels.value,
+        seed=seed,
+        size=size,
+        crop=crop,
+        skip_bad=skip_bad,
+        drop_near=drop_near,
+        target_per_class=target_per_class,
+        frozen=splits,
+        custom_licence=custom_licence or CUSTOM_LICENCE,
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        card = run(fer2013, out, ferplus=ferplus, custom=custom, scheme=labels.value, seed=seed)
+        with Progress(*columns, console=console, disable=as_json, transient=True) as progress:
+            task = progress.add_task("starting", total=None)
+
+            def tick(stage: str, done: int, total: int) -> None:
+                progress.update(task, description=stage, completed=done, total=total or None)
+
+            metadata = run(wish, out, tick)
+            if sheets is not None:
+                from stressvision_training.sheets import write_sheets
+
+                tick("drawing sheets", 0, 0)
+                write_sheets(out, sheets, seed)
     except (SourceError, OSError) as error:
         raise fail(error) from error
     if as_json:
-        print(json.dumps(card))
-        return
-    table = Table("split", "source", "label", "rows", title=f"{card['rows']} faces in {out}")
-    for count in card["counts"]:
+        print(json.dumps(metadata))
+    else:
+        _tell(metadata, out)
+
+
+def _tell(metadata: dict[str, Any], out: Path) -> None:
+    table = Table("split", "source", "label", "rows", title=f"{metadata['rows']} faces in {out}")
+    for count in metadata["counts"]:
         table.add_row(count["split"], count["source"], count["label"], str(count["rows"]))
     Console().print(table)
+    for what in ("dropped", "augmented"):
+        for reason, number in metadata.get(what, {}).items():
+            console.print(f"{what}: {number} {reason}", highlight=False)
+    for reason, number in metadata["skipped"]["counts"].items():
+        console.print(f"skipped: {number} {reason}; {metadata['skipped']['examples'][reason][0]}", highlight=False)
+    for warning in metadata["warnings"]:
+        console.print(f"[yellow]note:[/yellow] {warning}", highlight=False)

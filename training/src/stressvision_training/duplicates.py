@@ -1,0 +1,86 @@
+"""Find pictures that show the same photograph: another crop by a pixel or two, other light, a watermark, a mirror.
+
+The 64 signs of a picture's coarsest cosines (a perceptual hash) propose pairs, their pixels decide. On FER-2013's
+32,298 public pictures this takes some 5 s on one core; of the pairs looked at, none showed two photographs.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_SIGNS: Final = 10
+"""Of the 64 signs, how many may differ: nearly all FER-2013 pairs of the correlation below lie within."""
+
+LEAST_CORRELATION: Final = 0.9
+"""Of the grey levels of two 48x48 pictures. Of 16 FER-2013 pairs between 0.86 and 0.90, one was of two photographs."""
+
+_SAMPLES: Final = 32
+_COSINES: Final = 8
+_BLOCK: Final = 1000
+
+Pairs = NDArray[np.int64]
+
+
+def near_duplicates(images: NDArray[np.uint8]) -> Pairs:
+    """Return the pairs i < j of near-duplicates among n x side x side pictures, identical ones included, m x 2.
+
+    Pictures of one level (n of FER-2013's are black) resemble nothing.
+    """
+    varied = np.flatnonzero(images.reshape(len(images), -1).std(axis=1) > 1) if len(images) else np.empty(0, np.int64)
+    if not len(varied):
+        return np.empty((0, 2), np.int64)
+    cosines = np.stack([_cosines(image) for image in images[varied]])
+    turned = cosines * np.where(np.arange(_COSINES) % 2, -1, 1)  # a mirrored picture's odd cosines change their sign
+    signs, mirrored = _signs(cosines), _signs(turned)
+    pixels = _normal(images[varied])
+    found = [*_alike(signs, signs, pixels, pixels), *_alike(signs, mirrored, pixels, _normal(images[varied, :, ::-1]))]
+    pairs = np.unique(np.concatenate(found), axis=0)
+    return np.asarray(varied[pairs], np.int64)
+
+
+def joined(pairs: Pairs, names: Sequence[str]) -> list[str]:
+    """Return for each of `names` the least name among those that pairs connect it with."""
+    parent = list(range(len(names)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for i, j in pairs.tolist():
+        low, high = sorted((root(i), root(j)), key=lambda k: names[k])
+        parent[high] = low
+    return [names[root(i)] for i in range(len(names))]
+
+
+def _cosines(image: NDArray[np.uint8]) -> NDArray[np.float32]:
+    small = cv2.resize(image, (_SAMPLES, _SAMPLES), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(cv2.dct(small)[:_COSINES, :_COSINES], np.float32)
+
+
+def _signs(cosines: NDArray[np.float32]) -> NDArray[np.float32]:
+    flat = cosines.reshape(len(cosines), -1)
+    middle = np.median(flat[:, 1:], axis=1, keepdims=True)  # the first cosine is the mean level
+    return np.where(flat > middle, 1, -1).astype(np.float32)
+
+
+def _normal(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    flat = images.reshape(len(images), -1).astype(np.float32)
+    flat -= flat.mean(axis=1, keepdims=True)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    return flat
+
+
+def _alike(
+    signs: NDArray[np.float32], others: NDArray[np.float32], pixels: NDArray[np.float32], its: NDArray[np.float32]
+) -> Iterator[Pairs]:
+    for start in range(0, len(signs), _BLOCK):
+        same = signs[start : start + _BLOCK] @ others[start:].T
+        i, j = np.nonzero(same >= signs.shape[1] - 2 * MOST_SIGNS)
+        i, j = i[j > i] + start, j[j > i] + start
+        alike = np.einsum("ij,ij->i", pixels[i], its[j]) >= LEAST_CORRELATION
+        yield np.stack([i[alike], j[alike]], axis=1)
