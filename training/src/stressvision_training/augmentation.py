@@ -29,10 +29,17 @@ def augment(face: Face, side: int, how: Augmentation, rng: Rng) -> Face:
     return varied
 
 
+Arrays = dict[str, NDArray[np.float32]]
+
+
 def mixup(
-    faces: NDArray[np.float32], targets: Mapping[str, NDArray[np.float32]], rng: Rng, alpha: float
-) -> tuple[NDArray[np.float32], dict[str, NDArray[np.float32]]]:
-    """Return a batch in which each face is blended with another, and its targets in the same shares.
+    faces: NDArray[np.float32],
+    targets: Mapping[str, NDArray[np.float32]],
+    rng: Rng,
+    alpha: float,
+    extras: Mapping[str, NDArray[np.float32]] | None = None,
+) -> tuple[NDArray[np.float32], Arrays, Arrays]:
+    """Return a batch in which each face is blended with another, and its targets and extras in the same shares.
 
     The share of the other is drawn from Beta(`alpha`, `alpha`), folded to at most a half (Zhang et al. 2018). A row
     stays as it is where a head's target is no distribution (a set of possible classes) or where one of the two has
@@ -45,13 +52,16 @@ def mixup(
         total = target.sum(axis=1)
         plain = (np.abs(total - 1) < 1e-3) | (total == 0)
         share[~(plain & (np.abs(total - total[partner]) < 1e-3))] = 0
-    mixed = {head: _blend(target, target[partner], share) for head, target in targets.items()}
-    return _blend(faces, faces[partner], share), mixed
+
+    def blended(arrays: Mapping[str, NDArray[np.float32]]) -> Arrays:
+        return {name: _blend(values, values[partner], share) for name, values in arrays.items()}
+
+    return _blend(faces, faces[partner], share), blended(targets), blended(extras or {})
 
 
 def _blend(one: NDArray[np.float32], other: NDArray[np.float32], share: NDArray[np.float32]) -> NDArray[np.float32]:
     weight = share.reshape(-1, *[1] * (one.ndim - 1))
-    return np.asarray(one + weight * (other.astype(np.float32) - one), np.float32)
+    return np.asarray(one + weight * (other - one), np.float32)
 
 
 def _move(face: Face, side: int, how: Augmentation, rng: Rng) -> Face:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_training.augmentation import augment
 from stressvision_training.classes import ALERT, COMPANY_OF
+from stressvision_training.dataset import Dataset
 from stressvision_training.recipe import Augmentation
 from stressvision_training.rows import SIDE, Row, at_side
 from stressvision_training.splits import Dealt
@@ -94,6 +95,12 @@ def fill_classes(
 def class_of(label: str, scheme: LabelScheme) -> str:
     """Return the class of `scheme` that a label belongs to, or the label itself."""
     return label if label in LABELS[scheme] or scheme == "fer7" else COMPANY_OF.get(label, label)
+
+
+def classes_of(data: Dataset) -> NDArray[np.str_]:
+    """Return the class of its scheme for each row of `data`, `alert` where a picture has none."""
+    names = {label: class_of(label, data.scheme) for label in set(data.labels.tolist())}
+    return np.array([names[label] for label in data.labels.tolist()])
 
 
 def class_counts(rows: Sequence[Row], splits: Sequence[str], scheme: LabelScheme) -> dict[str, Counter[str]]:

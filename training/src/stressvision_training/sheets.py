@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from stressvision_contracts.labels import LABELS
 from stressvision_training.augmentation import DEGRADATIONS, Face, augment, degrade, mixup
-from stressvision_training.balance import class_of
+from stressvision_training.balance import classes_of
 from stressvision_training.classes import ALERT
 from stressvision_training.dataset import Dataset, read_dataset
 from stressvision_training.recipe import Augmentation
@@ -58,7 +58,7 @@ def augmentation_rows(faces: NDArray[np.uint8], rng: np.random.Generator) -> lis
     rows = [("as they are", faces)]
     for name, how in _ONE_BY_ONE.items():
         rows.append((name, np.stack([augment(face, side, how, rng) for face in faces])))
-    mixed, _ = mixup(faces.astype(np.float32), {}, rng, 2.0)
+    mixed, _, _ = mixup(faces.astype(np.float32), {}, rng, 2.0)
     rows.append(("mixup", mixed.astype(np.uint8)))
     ways: dict[str, Callable[[Face, np.random.Generator], Face]] = {
         name: way for name, (_, way) in DEGRADATIONS.items()
@@ -97,7 +97,7 @@ def _distribution(path: Path, data: Dataset) -> None:
     figure = Figure(figsize=(11, 8), layout="constrained")
     by_split, by_source, level, contrast = figure.subplots(2, 2).ravel()
     names = [*LABELS[data.scheme], *([ALERT] if (data.labels == ALERT).any() else [])]
-    classes = np.array([class_of(label, data.scheme) for label in data.labels.tolist()])
+    classes = classes_of(data)
     _bars(by_split, classes, data.splits, names, "rows per class and split")
     sources = np.where(data.augmented, "copies", data.sources)
     _bars(by_source, classes, sources, names, "rows per class and source")
