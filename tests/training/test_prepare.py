@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from stressvision_training.cli import app
 from stressvision_training.dataset import read_dataset, read_metadata
 from stressvision_training.rows import SourceError
-from support.faces import EMOTIONS, made_up_face, write_custom, write_fer2013
+from support.faces import EMOTIONS, VOTE_OF, VOTES, made_up_face, write_custom, write_fer2013
 
 GOOD = " ".join(["7"] * 2304)
 
@@ -157,3 +157,81 @@ def test_the_files_hold_plain_arrays_and_the_same_input_gives_the_same_bytes(tmp
         assert stored["images"].shape == (7, 48, 48)
         assert stored["labels"].tolist() == list(EMOTIONS)
         assert stored["ids"].tolist() == list(range(49, 56))
+
+
+def test_bad_lines_are_left_out_and_the_votes_stay_with_their_pictures(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 6, "PublicTest": 2})
+    path, votes = tmp_path / "fer2013.csv", tmp_path / "fer2013new.csv"
+    lines = path.read_text().splitlines()
+    lines[3] = "9" + lines[3][1:]
+    lines[5] = lines[5].replace(",Training", ",Train")
+    path.write_text("\n".join(lines)[:-3000])
+    voted = votes.read_text().splitlines()
+    voted[8] = voted[8].rsplit(",", 1)[0]
+    votes.write_text("\n".join(voted))
+    options = ("--fer2013", path, "--ferplus", votes, "--skip-bad", "--out", tmp_path / "data", "--json")
+    code, output = _prepare(*options)
+    assert code == 0, output
+    assert json.loads(output)["skipped"]["counts"] == {
+        "number of fields": 1,
+        "unknown label": 1,
+        "unknown usage": 1,
+        "votes": 1,
+    }
+    data = read_dataset(tmp_path / "data")
+    assert len(data) == 8 * 7 - 3
+    for name, label, counts in zip(data.names.tolist(), data.labels.tolist(), data.votes, strict=True):
+        expected = {} if name == "7" else {VOTES[VOTE_OF[EMOTIONS.index(label)]]: 8}
+        assert {VOTES[i]: int(n) for i, n in enumerate(counts) if n > 2} == expected
+
+
+def test_folders_named_by_usage_have_both_test_splits_and_an_empty_class_is_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    names = {"train": ["Training"] * 6, "test": ["PublicTest", "PrivateTest"]}
+    for part, usages in names.items():
+        for kind, emotion in enumerate(EMOTIONS):
+            (tmp_path / "fer" / part / emotion).mkdir(parents=True)
+            for number, usage in enumerate(usages):
+                path = tmp_path / "fer" / part / emotion / f"{usage}_{number}.jpg"
+                cv2.imwrite(str(path), made_up_face(kind, rng))
+    options = ("--fer2013", tmp_path / "fer", "--out", tmp_path / "data")
+    assert _prepare(*options)[0] == 0
+    data = read_dataset(tmp_path / "data")
+    assert (len(data.part("public")), len(data.part("test"))) == (7, 7)
+    for path in (tmp_path / "fer" / "test" / "fear").iterdir():
+        path.unlink()
+    assert "test/fear: holds no JPG or PNG picture; add some" in _prepare(*options)[1]
+
+
+def test_a_cut_off_npz_is_named(tmp_path: Path) -> None:
+    arrays = {"images": np.zeros((4, 48, 48), np.uint8), "label": np.zeros(4, int), "usage": np.full(4, "Training")}
+    np.savez(tmp_path / "fer.npz", **arrays)
+    path = tmp_path / "fer.npz"
+    path.write_bytes(path.read_bytes()[:5000])
+    code, output = _prepare("--fer2013", path, "--out", tmp_path / "data")
+    assert (code, "fetch it again" in output) == (1, True)
+
+
+def test_a_data_folder_of_another_format_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "metadata.json").write_text('{"format": 1}')
+    with pytest.raises(SourceError, match="format 1, expected 2"):
+        read_dataset(tmp_path)
+
+
+def test_what_is_known_of_the_sources_is_written_down(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 5, "PublicTest": 2, "PrivateTest": 2})
+    with (tmp_path / "fer2013.csv").open("a") as file:
+        file.write((tmp_path / "fer2013.csv").read_text().splitlines()[-1].replace("PrivateTest", "Training") + "\n")
+    write_custom(tmp_path / "custom", people=3)
+    sources = ("--fer2013", tmp_path / "fer2013.csv", "--custom", tmp_path / "custom", "--custom-licence", "theirs")
+    assert _prepare(*sources, "--out", tmp_path / "data")[0] == 0
+    metadata = read_metadata(tmp_path / "data")
+    assert [(source["source"], source["rows"]) for source in metadata["sources"]] == [
+        ("fer2013", 64),
+        ("custom:office", 12),
+    ]
+    assert metadata["sources"][1]["licence"] == "theirs"
+    assert metadata["identical"]["PrivateTest_rows_in_Training"] == 1
+    assert metadata["dropped"] == {"same pixels as a test picture": 1}
+    assert "PrivateTest has 14 rows here, 3589 as published" in " ".join(metadata["warnings"])
+    assert str(tmp_path) not in json.dumps(metadata)

@@ -31,27 +31,33 @@ def rows(draw: st.DrawFn) -> list[Row]:
     return found
 
 
-@given(rows(), st.integers(0, 1000))
-def test_nothing_leaks(faces: list[Row], seed: int) -> None:
-    splits, groups, reasons = assign(faces, seed)
+@given(rows(), st.integers(0, 1000), st.booleans(), st.data())
+def test_nothing_leaks(faces: list[Row], seed: int, drop_near: bool, data: st.DataObject) -> None:
+    row = st.integers(0, len(faces) - 1)
+    near = np.array(data.draw(st.lists(st.tuples(row, row), max_size=8)), np.int64).reshape(-1, 2)
+    splits, groups, reasons = assign(faces, seed, near, drop_near=drop_near)
     of_pixels, of_person, of_group = defaultdict(set), defaultdict(set), defaultdict(set)
     for face, split, group, reason in zip(faces, splits, groups, reasons, strict=True):
         assert (split == "dropped") == bool(reason)
-        if face.usage in ("PublicTest", "PrivateTest"):
-            assert split in JUDGED
+        given = face.usage in ("PublicTest", "PrivateTest")
+        assert not given or split in JUDGED
+        assert face.usage != "Training" or split not in JUDGED
         if split == "dropped":
             continue
         of_pixels[face.digest].add(split)
         if face.subject:
             of_person[face.subject].add(split)
-        else:
-            assert face.usage != "Training" or split in LEARNT
-        if face.usage not in ("PublicTest", "PrivateTest"):
+        if not given:
             of_group[group].add(split)
     for seen in of_pixels.values():
         assert not (seen & LEARNT and seen & JUDGED)
         assert not seen >= LEARNT
     assert all(len(seen) == 1 for seen in of_person.values())
+    assert all(len(seen) == 1 for seen in of_group.values())
+    assert all(groups[i] == groups[j] for i, j in near.tolist())
+    if drop_near:
+        given = {i for i, face in enumerate(faces) if face.usage in ("PublicTest", "PrivateTest")}
+        assert all(splits[b] not in LEARNT for i, j in near.tolist() for a, b in ((i, j), (j, i)) if a in given)
 
 
 @given(rows(), st.integers(0, 1000))

@@ -15,10 +15,14 @@ from stressvision_vision.preprocess import Box, crop
 LARGEST: Final = (1280, 960)
 """Width and height within which a face is sought: in a larger picture it is sought in a smaller copy."""
 
+LEAST: Final = 240
+"""Longer side in pixels to which a smaller picture is enlarged before a face is sought in it."""
+
 BORDER: Final = 1 / 3
 """Share of a picture's side added around it for a second look, with its edge repeated.
 
-A portrait cut close to the face leaves the cascade no room: of 240 such crops it finds 163, and 224 with a border.
+A portrait cut close to the face leaves the cascade no room. Of 400 such crops of 65 to 144 pixels it finds 272 as they
+are, 351 enlarged, and 397 with a border where there was none; of 60 pictures of noise, none in any way.
 """
 
 Grey = NDArray[np.uint8]
@@ -49,19 +53,20 @@ class FaceReader:
         return crop(grey, box, spec(SIDE)), crop(grey, box, spec(self._side)) if more else None
 
     def _find(self, grey: Grey) -> Box | None:
-        shrink = min(LARGEST[0] / grey.shape[1], LARGEST[1] / grey.shape[0], 1.0)
-        size = (max(round(grey.shape[1] * shrink), 1), max(round(grey.shape[0] * shrink), 1))
-        small = grey if shrink == 1 else np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
-        found = self._detector.detect(small)
-        border = 0
+        height, width = grey.shape
+        factor = min(LARGEST[0] / width, LARGEST[1] / height, max(LEAST / max(width, height), 1.0))
+        size = (max(round(width * factor), 1), max(round(height * factor), 1))
+        how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+        seen = grey if factor == 1 else np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
+        found, border = self._detector.detect(seen), 0
         if not found:
             border = round(max(size) * BORDER)
-            edged = cv2.copyMakeBorder(small, border, border, border, border, cv2.BORDER_REPLICATE)
+            edged = cv2.copyMakeBorder(seen, border, border, border, border, cv2.BORDER_REPLICATE)
             found = self._detector.detect(np.asarray(edged, np.uint8))
         if not found:
             return None
         x, y, w, h = found[0]
-        return Box(*(round(side / shrink) for side in (x - border, y - border, w, h)))
+        return Box(*(round(side / factor) for side in (x - border, y - border, w, h)))
 
 
 def read_grey(path: Path) -> Grey:
@@ -72,7 +77,11 @@ def read_grey(path: Path) -> Grey:
         raise SourceError(f"{path}: not a picture that can be read: {error.strerror}", "unreadable picture") from error
     if _is_cut_off(content):
         raise SourceError(f"{path}: the picture is cut off; copy it again", "unreadable picture")
-    grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
+    grey = None
+    try:
+        grey = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
+    except cv2.error as error:
+        raise SourceError(f"{path}: not a picture that OpenCV can read: {error.err}", "unreadable picture") from error
     if grey is None:
         raise SourceError(f"{path}: not a picture that OpenCV can read; give JPG or PNG", "unreadable picture")
     return np.asarray(grey, np.uint8)

@@ -2,6 +2,8 @@
 
 import csv
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -137,12 +139,12 @@ def empty_class(folder: Path) -> SourceError:
 
 def _npz(path: Path, refused: Refusals) -> Iterator[Row]:
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             missing = {"images", "label", "usage"} - set(stored.files)
             if missing:
                 raise SourceError(f"{path}: has no array {', '.join(sorted(missing))}")
             images, labels, usages = stored["images"], stored["label"], stored["usage"]
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{path}: {error}; {_CUT_OFF}") from error
