@@ -74,6 +74,8 @@ def test_the_folders(tmp_path: Path) -> None:
             "fer2013.csv:2: pixel 2304 is '256', expected",
         ),
         (["emotion,pixels,Usage", f"0,{GOOD[:-1]}x,Training"], "fer2013.csv:2: pixel 2304 is 'x', expected a whole"),
+        (["emotion,pixels,Usage", f"0,{GOOD}.5,Training"], "fer2013.csv:2: pixel 2304 is '7.5', expected a whole"),
+        (["emotion,pixels,Usage", f"0,{GOOD[:3000]},Training"], "fer2013.csv:2: 1500 pixels, expected 2304; if the"),
         (["emotion,pixels,Usage", f"0,{GOOD}"], "fer2013.csv:2: 2 fields"),
     ],
 )

@@ -80,7 +80,7 @@ def _alike(
 ) -> Iterator[Pairs]:
     for start in range(0, len(signs), _BLOCK):
         same = signs[start : start + _BLOCK] @ others[start:].T
-        i, j = np.nonzero(same >= signs.shape[1] - 2 * MOST_SIGNS)
+        i, j = np.divmod(np.flatnonzero(same >= signs.shape[1] - 2 * MOST_SIGNS), same.shape[1])
         i, j = i[j > i] + start, j[j > i] + start
         alike = np.einsum("ij,ij->i", pixels[i], its[j]) >= LEAST_CORRELATION
         yield np.stack([i[alike], j[alike]], axis=1)

@@ -2,6 +2,7 @@
 
 import csv
 import sys
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from stressvision_training.rows import EMOTIONS, SIDE, USAGES, Row, Tick, at_sid
 SUFFIXES: Final = {".jpg", ".jpeg", ".png"}
 OFFICIAL_ROWS: Final = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
 """Goodfellow et al. 2013."""
-_LEVELS: Final = {str(level): level for level in range(256)}
+_LEVELS: Final = frozenset(map(str, range(256)))
 _CUT_OFF: Final = "if the file is cut off, fetch it again"
 
 
@@ -68,17 +69,24 @@ def _csv_row(record: list[str], where: str, number: int) -> Row:
 
 
 def _pixels(text: str, where: str) -> NDArray[np.uint8]:
-    values = text.split()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # numpy's word for "this is no whole number"
+        try:
+            levels = np.fromstring(text, np.int32, sep=" ")
+        except DeprecationWarning:
+            raise _bad_pixels(text.split(), where) from None
+    if levels.size != SIDE * SIDE or levels.min() < 0 or levels.max() > 255:
+        raise _bad_pixels(text.split(), where)
+    return levels.astype(np.uint8).reshape(SIDE, SIDE)
+
+
+def _bad_pixels(values: list[str], where: str) -> SourceError:
     if len(values) != SIDE * SIDE:
         what = f"{where}: {len(values)} pixels, expected {SIDE * SIDE}; {_CUT_OFF}"
-        raise SourceError(what, "number of pixels")
-    try:
-        levels = bytes(map(_LEVELS.__getitem__, values))
-    except KeyError:
-        wrong = next(value for value in values if value not in _LEVELS)
-        what = f"{where}: pixel {values.index(wrong) + 1} is {wrong!r}, expected a whole number from 0 to 255"
-        raise SourceError(what, "pixel value") from None
-    return np.frombuffer(levels, np.uint8).reshape(SIDE, SIDE)
+        return SourceError(what, "number of pixels")
+    number, wrong = next(((i, value) for i, value in enumerate(values, 1) if value not in _LEVELS), (1, values[0]))
+    what = f"{where}: pixel {number} is {wrong!r}, expected a whole number from 0 to 255"
+    return SourceError(what, "pixel value")
 
 
 def _folder(path: Path, refused: Refusals, tick: Tick) -> Iterator[Row]:
