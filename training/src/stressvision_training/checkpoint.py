@@ -24,6 +24,14 @@ def save(run: Path, model: Any, average: list[NDArray[np.float32]], state: dict[
     partial.replace(run / CHECKPOINT)
 
 
+def epochs_done(run: Path) -> int:
+    """Return how many epochs the checkpoint of `run` has behind it, 0 when there is none."""
+    if not (run / CHECKPOINT).is_file():
+        return 0
+    with np.load(run / CHECKPOINT, allow_pickle=False) as stored:
+        return len(json.loads(str(stored["state"]))["epochs"])
+
+
 def load(run: Path, model: Any) -> tuple[list[NDArray[np.float32]], dict[str, Any]] | None:
     """Put the checkpoint of `run` into `model`; return moving average and state, or None when there is none."""
     if not (run / CHECKPOINT).is_file():

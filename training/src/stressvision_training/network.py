@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_training.architectures import Architecture, build
 from stressvision_training.classes import HEAD_CLASSES, HeadClasses, serves, summing_matrix
-from stressvision_training.rows import SourceError
+from stressvision_training.rows import SourceError, at_side
 
 BATCH = 256
 
@@ -39,12 +39,26 @@ def head_for(network: Any, scheme: LabelScheme) -> HeadClasses:
     return heads[0]
 
 
+def side_of(network: Any) -> int | None:
+    """Return the side of the pictures that a network takes, None when any will do."""
+    side: int | None = network.input_shape[1]
+    return side
+
+
+def sized(images: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
+    """Return n grey faces at `side`, resized as the device does; as they are when it is theirs or None."""
+    if side is None or images.shape[1] == side:
+        return images
+    return np.stack([at_side(image, side) for image in images])
+
+
 def logits_of(network: Any, images: NDArray[np.uint8], head: HeadClasses) -> NDArray[np.float32]:
-    """Return n x classes logits of `head` for n grey faces of the network's own side."""
-    channels = network.input_shape[-1]
+    """Return n x classes logits of `head` for n grey faces, resized where the network takes another side."""
+    channels, side = network.input_shape[-1], side_of(network)
     parts = []
     for start in range(0, len(images), BATCH):
-        faces = np.repeat(images[start : start + BATCH, :, :, None], channels, axis=3).astype(np.float32)
+        batch = sized(images[start : start + BATCH], side)
+        faces = np.repeat(batch[:, :, :, None], channels, axis=3).astype(np.float32)
         parts.append(np.asarray(network.predict_on_batch(faces)[head], np.float32))
     return np.concatenate(parts)
 

@@ -1,11 +1,12 @@
 """The optimiser of a recipe, and the moving average of the weights that it moves."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_training.recipe import Optimiser
+from stressvision_training.recipe import Optimiser, Plateau
 
 SPARED = ("gamma", "beta", "bias")
 """Weight decay leaves scales, offsets and biases alone."""
@@ -31,6 +32,16 @@ def optimiser_of(how: Optimiser, epochs: int, steps: int) -> Any:
         optimiser = keras.optimizers.SGD(rate, momentum=how.momentum, nesterov=how.momentum > 0, weight_decay=decay)
     optimiser.exclude_from_weight_decay(var_names=list(SPARED))
     return optimiser
+
+
+def plateau_rate(rate: float, how: Plateau, figures: Sequence[float]) -> float:
+    """Return the rate for the epoch after those whose chosen figures are given."""
+    best, waited = float("-inf"), 0
+    for figure in figures:
+        best, waited = max(best, figure), 0 if figure > best else waited + 1
+        if waited >= how.patience:
+            rate, waited = max(rate * how.factor, how.least), 0
+    return rate
 
 
 class Average:

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_training.dataset import file_digest
-from stressvision_training.network import head_for, load_network, probabilities_of
+from stressvision_training.network import head_for, load_network, probabilities_of, side_of, sized
+from stressvision_training.rows import SIDE
 from stressvision_vision.classifier import Classifier, Runtime
 
 
@@ -18,9 +19,11 @@ class Predictor(Protocol):
     scheme: LabelScheme
     labels: tuple[str, ...]
     digest: str
+    side: int
+    """Height and width of the faces that it is best given; others are resized."""
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return n x labels for n faces (n x 48 x 48 uint8)."""
+        """Return n x labels for n grey faces (n x side x side uint8)."""
 
 
 class Int8Predictor:
@@ -31,9 +34,10 @@ class Int8Predictor:
         self.scheme = self._classifier.manifest.label_scheme
         self.labels = tuple(self._classifier.manifest.labels)
         self.digest = self._classifier.manifest.digest
+        self.side = self._classifier.manifest.input.height
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.stack([self._classifier.probabilities(image) for image in images])
+        return np.stack([self._classifier.probabilities(sized(image[None], self.side)[0]) for image in images])
 
 
 class FloatPredictor:
@@ -43,6 +47,7 @@ class FloatPredictor:
         self._network = load_network(path)
         head_for(self._network, scheme)
         self.scheme, self.labels, self.digest = scheme, LABELS[scheme], file_digest(path)
+        self.side = side_of(self._network) or SIDE
 
     def __call__(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         return probabilities_of(self._network, images, self.scheme)

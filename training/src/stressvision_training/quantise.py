@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stressvision_training.augmentation import degrade
 from stressvision_training.dataset import Dataset
+from stressvision_training.network import side_of, sized
 
 PER_LABEL: Final = 60
 DEGRADED_SHARE: Final = 0.3
@@ -37,7 +38,7 @@ def to_int8(model: Any, faces: NDArray[np.uint8]) -> bytes:
     import tensorflow as tf
 
     def samples() -> Iterator[list[NDArray[np.float32]]]:
-        for face in faces:
+        for face in sized(faces, side_of(model)):
             yield [face[None, :, :, None].astype(np.float32)]
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)

@@ -1,14 +1,17 @@
 """A recipe: every number of a training run, in one TOML file that is stored with the run."""
 
+import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
-from stressvision_training.architectures import Architecture
+from stressvision_training.architectures import Architecture, WithBackbone
 from stressvision_training.architectures.bounds import Positive, Share, Side
 from stressvision_training.classes import HeadClasses
+from stressvision_training.overrides import changed, toml_text
 from stressvision_training.rows import SourceError
 
 Positives = Annotated[float, Meta(gt=0.0)]
@@ -34,6 +37,19 @@ class Phase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     until: Positive
     side: Side
+
+
+class Tuning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Up to (not including) epoch `until`, train the layers after a pretrained backbone, and these of it, at `rate`.
+
+    `backbone` is how many of its last layers learn, or a part of their names (`block5`), or `all`. Without pretrained
+    weights there is nothing to spare: `tuning` is left out and all is trained at the optimiser's rate.
+    """
+
+    until: Positive
+    backbone: Annotated[int, Meta(ge=0)] | str = 0
+    rate: Positives | None = None
+    """The optimiser's, if not given; its schedule begins anew."""
 
 
 class Plateau(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,6 +85,8 @@ class Rows(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     balance: Literal["none", "weights", "resample"] = "none"
     custom_repeat: Positive = 1
+    limit: Positive | None = None
+    """Train on so many rows at most, drawn once by the seed: a look at a recipe, not a result."""
 
 
 class Augmentation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -113,6 +131,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     architecture: Architecture
     heads: Annotated[list[Head], Meta(min_length=1, max_length=2)]
     phases: list[Phase] = []
+    tuning: list[Tuning] = []
     optimiser: Optimiser
     rows: Rows = Rows()
     augmentation: Augmentation = Augmentation()
@@ -123,15 +142,34 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return next((phase.side for phase in self.phases if epoch < phase.until), self.architecture.input_size)
 
 
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe; `SourceError` names the key that is missing, unknown or out of range."""
+def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe with `changes` (`key=value`); `SourceError` names the key that is missing, unknown or wrong."""
     try:
-        recipe = msgspec.toml.decode(path.read_bytes(), type=Recipe)
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        recipe = msgspec.convert(table, Recipe)
+        if changes:
+            recipe = msgspec.convert(changed(msgspec.to_builtins(recipe), changes), Recipe)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise SourceError(f"{path}: {error}") from error
+    _check(recipe, path)
+    return recipe
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """Return a recipe as TOML, with every default spelt out."""
+    return toml_text(msgspec.to_builtins(recipe))
+
+
+def _check(recipe: Recipe, path: Path) -> None:
     names = [head.classes for head in recipe.heads]
     if len(set(names)) < len(names):
         raise SourceError(f"{path}: two heads tell {names[0]} apart; each kind may occur once")
     if recipe.phases and not recipe.architecture.any_size:
         raise SourceError(f"{path}: `phases` change the picture's side, which this architecture cannot take")
-    return recipe
+    if recipe.select == "last" and (recipe.stop_after is not None or recipe.optimiser.plateau is not None):
+        raise SourceError(f"{path}: stop_after and plateau need a figure to watch; select is last")
+    if recipe.tuning and not isinstance(recipe.architecture, WithBackbone):
+        raise SourceError(f"{path}: `tuning` names layers of a backbone, which this architecture has not")
+    ends = [part.until for part in recipe.tuning]
+    if ends and (sorted(set(ends)) != ends or ends[-1] < recipe.epochs):
+        raise SourceError(f"{path}: tuning ends at epochs {ends}; they must rise, the last to {recipe.epochs} or more")

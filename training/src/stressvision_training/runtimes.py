@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_vision.classifier import Classifier, Runtime
+from stressvision_vision.preprocess import resize
 
 
 def probabilities_in(runtime: Runtime, model: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -26,7 +27,8 @@ def probabilities_in(runtime: Runtime, model: Path, images: NDArray[np.uint8]) -
 
 def _main(runtime: Runtime, model: str, faces: str, answers: str) -> None:
     classifier = Classifier(model, runtime=runtime)
-    np.save(answers, np.stack([classifier.probabilities(face) for face in np.load(faces)]))
+    fed = classifier.manifest.input
+    np.save(answers, np.stack([classifier.probabilities(resize(face, fed)) for face in np.load(faces)]))
 
 
 if __name__ == "__main__":

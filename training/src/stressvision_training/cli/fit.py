@@ -16,6 +16,10 @@ def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="The run's folder; an interrupted run in it goes on.")],
     init: Annotated[Path | None, typer.Option(help="A .keras network of the same architecture to begin with.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a number of the recipe; may be given again."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train by a recipe, with a checkpoint per epoch; run the same command again to go on after a kill."""
@@ -26,7 +30,9 @@ def fit(
         task = progress.add_task("starting", total=1.0)
 
         def report(record: dict[str, Any]) -> None:
-            if "share" in record:
+            if "begins" in record:
+                console.print(f"begins {record['begins']}", highlight=False, soft_wrap=True)
+            elif "share" in record:
                 progress.update(task, completed=record["share"], description=f"epoch {record['epoch']}")
             elif as_json:
                 print(json.dumps(record), flush=True)
@@ -34,7 +40,7 @@ def fit(
                 progress.console.print(_line(record), highlight=False)
 
         try:
-            best = run(recipe, data, out, report, init)
+            best = run(recipe, data, out, report, init, changes or ())
         except (SourceError, OSError, FloatingPointError) as error:
             raise fail(error) from error
     print(json.dumps({"best": best}) if as_json else f"best: {_line(best)}\nin {out}")
