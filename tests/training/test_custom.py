@@ -156,6 +156,19 @@ def test_a_picture_without_a_face_is_bad_input(tmp_path: Path) -> None:
     assert metadata["skipped"]["counts"] == {"no face": 1}
 
 
+def test_the_pictures_of_a_manifest_are_faces_unless_it_is_said_otherwise(tmp_path: Path) -> None:
+    root = tmp_path / "company"
+    root.mkdir()
+    cv2.imwrite(str(root / "a.png"), ASTRONAUT)
+    (root / "manifest.csv").write_text("file,label,subject\na.png,happy,p1\n")
+    for how, name in (("--crop", "crop"), ("--find", "find")):
+        assert _prepare("--custom", root, how, "--out", tmp_path / name)[0] == 0
+    assert _prepare("--custom", root, "--out", tmp_path / "data")[0] == 0
+    whole, face, default = (read_dataset(tmp_path / name).images[0] for name in ("crop", "find", "data"))
+    assert np.array_equal(default, whole)
+    assert not np.array_equal(default, face)
+
+
 def test_a_source_is_needed(tmp_path: Path) -> None:
     assert "give --fer2013, --custom, or both" in _prepare("--out", tmp_path / "data")[1]
     (tmp_path / "votes.csv").write_text("")

@@ -205,6 +205,15 @@ def test_folders_named_by_usage_have_both_test_splits_and_an_empty_class_is_name
     assert "test/fear: holds no JPG or PNG picture; add some" in _prepare(*options)[1]
 
 
+def test_the_columns_may_stand_in_another_order(tmp_path: Path) -> None:
+    usages = ["Training"] * 9 + ["PublicTest"]
+    lines = ["emotion, Usage, pixels", *(f"3,{usage},{i} {GOOD[2:]}" for i, usage in enumerate(usages))]
+    (tmp_path / "icml_face_data.csv").write_text("\n".join(lines))
+    code, output = _prepare("--fer2013", tmp_path / "icml_face_data.csv", "--out", tmp_path / "data")
+    assert code == 0, output
+    assert set(read_dataset(tmp_path / "data").labels.tolist()) == {"happy"}
+
+
 def test_a_cut_off_npz_is_named(tmp_path: Path) -> None:
     arrays = {"images": np.zeros((4, 48, 48), np.uint8), "label": np.zeros(4, int), "usage": np.full(4, "Training")}
     np.savez(tmp_path / "fer.npz", **arrays)

@@ -109,6 +109,17 @@ def test_every_group_is_dealt_and_each_split_has_some_of_what_three_groups_have(
         assert set(found.values()) == set(SHARES)
 
 
+@given(st.dictionaries(st.sampled_from("abcde"), st.integers(4, 80), min_size=1), st.integers(0, 1000))
+def test_single_pictures_are_shared_out_within_one_of_each_label(labels: dict[str, int], seed: int) -> None:
+    groups = {f"{label}{i}": {label: 1} for label, number in labels.items() for i in range(number)}
+    found = deal(groups, SHARES, seed, {})
+    for label, number in labels.items():
+        for split, share in SHARES.items():
+            held = sum(found[group] == split for group in groups if group[0] == label)
+            assert abs(held - share * number) <= 1
+            assert held
+
+
 @given(strata(), st.integers(0, 1000), st.data())
 def test_a_frozen_group_stays(groups: dict[str, dict[str, int]], seed: int, data: st.DataObject) -> None:
     fixed = data.draw(st.dictionaries(st.sampled_from(sorted(groups)), st.sampled_from(sorted(SHARES))))

@@ -19,6 +19,7 @@ from stressvision_training.rows import EMOTIONS, SIDE, USAGES, Row, Tick, at_sid
 SUFFIXES: Final = {".jpg", ".jpeg", ".png"}
 OFFICIAL_ROWS: Final = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
 """Goodfellow et al. 2013."""
+_COLUMNS: Final = ("emotion", "pixels", "Usage")
 _LEVELS: Final = frozenset(map(str, range(256)))
 _CUT_OFF: Final = "if the file is cut off, fetch it again"
 
@@ -44,22 +45,23 @@ def _csv(path: Path, refused: Refusals, tick: Tick) -> Iterator[Row]:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.reader(file)
         header = [name.strip() for name in next(reader, [])]
-        if header != ["emotion", "pixels", "Usage"]:
-            raise SourceError(f"{path}:1: header is {header[:5]}, expected emotion,pixels,Usage")
+        if sorted(header) != sorted(_COLUMNS):
+            raise SourceError(f"{path}:1: header is {header[:5]}, expected {','.join(_COLUMNS)}")
+        order = [header.index(name) for name in _COLUMNS]  # Kaggle's icml_face_data.csv has another
         for number, record in enumerate(filter(None, reader)):
             if number % 500 == 0:
                 tick("reading FER-2013", number, sum(OFFICIAL_ROWS.values()))
             try:
-                yield _csv_row(record, f"{path}:{reader.line_num}", number)
+                yield _csv_row(record, order, f"{path}:{reader.line_num}", number)
             except SourceError as error:
                 refused.refuse(error)
 
 
-def _csv_row(record: list[str], where: str, number: int) -> Row:
+def _csv_row(record: list[str], order: list[int], where: str, number: int) -> Row:
     if len(record) != 3:
         what = f"{where}: {len(record)} fields, expected 3 (emotion,pixels,Usage); {_CUT_OFF}"
         raise SourceError(what, "number of fields")
-    emotion, pixels, usage = record
+    emotion, pixels, usage = (record[column] for column in order)
     if not emotion.isdigit() or int(emotion) >= len(EMOTIONS):
         raise SourceError(f"{where}: emotion {emotion!r}, expected 0 to {len(EMOTIONS) - 1}", "unknown label")
     if usage not in USAGES:

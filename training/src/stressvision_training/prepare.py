@@ -121,12 +121,16 @@ def _digest_of(rows: list[Row]) -> str:
 
 
 def _identical(rows: list[Row]) -> dict[str, int]:
-    """Return how many pictures are there more than once, and how many of FER-2013's training rows are test rows."""
+    """Return how many pictures are there more than once, and how many of FER-2013's test rows are training rows."""
     times = Counter(row.digest for row in rows)
+    labels: dict[str, set[str]] = {}
+    for row in rows:
+        labels.setdefault(row.digest, set()).add(row.label)
     training = {row.digest for row in rows if row.usage == "Training"}
     facts = {
         "groups": sum(number > 1 for number in times.values()),
         "pictures": sum(number for number in times.values() if number > 1),
+        "groups_of_several_labels": sum(len(found) > 1 for found in labels.values()),
     }
     for usage in ("PublicTest", "PrivateTest"):
         facts[f"{usage}_rows_in_Training"] = sum(row.usage == usage and row.digest in training for row in rows)
