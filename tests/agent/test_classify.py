@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -68,3 +69,20 @@ def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "text.jpg").write_text("no picture")
     with pytest.raises(SourceError, match=r"text\.jpg cannot be decoded"):
         classify(tmp_path / "text.jpg")
+
+
+@pytest.mark.parametrize("command", [["classify", "--crop", "face.png"], ["bench"]])
+def test_a_delegate_that_is_not_there_is_named(command, tmp_path, monkeypatch, capfd):
+    from typer.testing import CliRunner
+
+    from stressvision_agent.cli import app
+
+    (tmp_path / "agent.toml").write_text(
+        f'[server]\nurl = "https://stressvision.example"\n[device]\nstate_dir = "{tmp_path}"\n'
+        f'[vision]\nmodel = "{Path(__file__).parents[2] / "models" / "stressvision"}"\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, [*command, "--config", "agent.toml", "--delegate", "libedgetpu.so.1"])
+    assert done.exit_code == 1
+    said = done.output + capfd.readouterr().err
+    assert "delegate libedgetpu.so.1: cannot be loaded" in said

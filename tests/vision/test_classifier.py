@@ -14,8 +14,9 @@ import pytest
 from skimage import data
 
 from stressvision_contracts.labels import COMPANY5
-from stressvision_vision.classifier import Classifier, ModelError, OutputError, read_model, soften
+from stressvision_vision.classifier import RUNTIMES, Classifier, ModelError, OutputError, read_model, soften
 from stressvision_vision.preprocess import crop
+from support.delegates import compiled_delegate
 
 SHIPPED = Path(__file__).parents[2] / "models" / "stressvision"
 ASTRONAUT = (177, 66, 97, 97)
@@ -102,6 +103,45 @@ def test_both_interpreters_agree(tmp_path: Path) -> None:
     ranked = np.sort(ours, axis=1)
     clear = ranked[:, -1] - ranked[:, -2] > 0.1
     assert (ours.argmax(axis=1) == tflite.argmax(axis=1))[clear].all()
+
+
+DELEGATED = """
+import sys, numpy as np
+from pathlib import Path
+from stressvision_vision.classifier import Classifier
+face = np.full((48, 48), 100, np.uint8)
+for runtime in sys.argv[3:]:
+    plain, delegated = (Classifier(sys.argv[1], runtime=runtime, delegate=d) for d in (None, Path(sys.argv[2])))
+    assert np.abs(plain.probabilities(face) - delegated.probabilities(face)).max() <= 0.1
+"""
+
+
+def test_a_delegate_is_taken_by_every_interpreter(tmp_path: Path) -> None:
+    library = compiled_delegate(tmp_path, takes=True)
+    runtimes = [name for name in ("litert", "tflite") if importlib.util.find_spec(RUNTIMES[name].split(".")[0])]
+    command = [sys.executable, "-c", DELEGATED, SHIPPED, library, *runtimes]
+    done = subprocess.run(list(map(str, command)), check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "Exception" not in done.stderr
+
+
+def test_a_delegate_that_finds_no_accelerator_says_so(tmp_path: Path) -> None:
+    library = compiled_delegate(tmp_path, takes=False)
+    with pytest.raises(
+        ModelError, match=r"libdelegate0\.so: (?s:.*)no accelerator found; is the accelerator plugged in"
+    ):
+        Classifier(SHIPPED, delegate=library)
+
+
+def test_a_library_that_is_missing_or_no_delegate_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "text.so").write_text("no library")
+    for library, says in (
+        (tmp_path / "gone.so", r"gone\.so: cannot be loaded: .*No such file"),
+        (tmp_path / "text.so", r"text\.so: cannot be loaded: .*(file too short|invalid ELF header)"),
+        (Path("libc.so.6"), r"libc\.so\.6: is no delegate, it has no function tflite_plugin_create_delegate"),
+    ):
+        with pytest.raises(ModelError, match=says):
+            Classifier(SHIPPED, delegate=library)
 
 
 def test_an_altered_file_is_refused(copied: Path) -> None:

@@ -1,5 +1,6 @@
 """From a face crop to probabilities, by an INT8 model that proves to be the one its manifest describes."""
 
+import ctypes
 import hashlib
 from importlib import import_module
 from pathlib import Path
@@ -33,13 +34,22 @@ class OutputError(RuntimeError):
 class Classifier:
     """A loaded model. Not thread-safe: an interpreter holds its tensors in place."""
 
-    def __init__(self, path: str | Path, *, runtime: Runtime | None = None, num_threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        runtime: Runtime | None = None,
+        num_threads: int = 1,
+        delegate: Path | None = None,
+    ) -> None:
         """Load the model folder or file at `path` with the manifest that lies beside it.
 
-        `runtime` picks an interpreter; None takes the first installed one. `ModelError` says what does not fit.
+        `runtime` picks an interpreter; None takes the first installed one. `delegate` is the library of an
+        accelerator, such as Coral's libedgetpu.so.1, tried here with a library that takes over nothing, never on the
+        device itself. `ModelError` says what does not fit.
         """
         file, self.manifest = read_model(Path(path))
-        self.runtime, interpreter = _interpreter(runtime, file, num_threads)
+        self.runtime, interpreter = _interpreter(runtime, file, num_threads, delegate)
         self._interpreter = interpreter
         self._input, self._output = _tensors(interpreter, self.manifest)
         spec = self.manifest.input
@@ -114,20 +124,37 @@ def _verify(file: Path, manifest: Manifest) -> None:
         )
 
 
-def _interpreter(runtime: Runtime | None, file: Path, num_threads: int) -> tuple[Runtime, Any]:
+def _interpreter(runtime: Runtime | None, file: Path, num_threads: int, delegate: Path | None) -> tuple[Runtime, Any]:
     wanted = [runtime] if runtime else list(RUNTIMES)
     for name in wanted:
         try:
             module = import_module(RUNTIMES[name])
         except ImportError:
             continue
+        delegates = None if delegate is None else [_delegate(module, delegate)]
         try:
-            interpreter = module.Interpreter(model_path=str(file), num_threads=num_threads)
+            interpreter = module.Interpreter(str(file), num_threads=num_threads, experimental_delegates=delegates)
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{file}: {RUNTIMES[name]} cannot load it: {error}") from error
+            by = f" with {delegate}" if delegate else ""
+            raise ModelError(f"{file}: {RUNTIMES[name]} cannot load it{by}: {error}") from error
         return name, interpreter
     raise ModelError(f"no interpreter for {file}: install {' or '.join(RUNTIMES[name] for name in wanted)}")
+
+
+def _delegate(module: Any, library: Path) -> Any:
+    try:
+        # looked at first, for an interpreter that stumbles here leaves half a delegate, which fails again when it goes
+        found = ctypes.CDLL(str(library))
+    except OSError as error:
+        raise ModelError(f"delegate {library}: cannot be loaded: {error}") from error
+    if not hasattr(found, "tflite_plugin_create_delegate"):
+        raise ModelError(f"delegate {library}: is no delegate, it has no function tflite_plugin_create_delegate")
+    try:
+        return module.load_delegate(str(library))
+    except ValueError as error:
+        said = str(error).strip()
+        raise ModelError(f"delegate {library}: {said}; is the accelerator plugged in and its driver there?") from error
 
 
 def _tensors(interpreter: Any, manifest: Manifest) -> tuple[dict[str, Any], dict[str, Any]]:

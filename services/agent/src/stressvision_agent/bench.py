@@ -53,7 +53,8 @@ def measure(settings: Settings, recording: str | None) -> Iterator[Figure]:
 
 
 def _classifier_ms(settings: Settings) -> tuple[float, float]:
-    classifier = Classifier(settings.vision.model, num_threads=settings.vision.threads)
+    vision = settings.vision
+    classifier = Classifier(vision.model, num_threads=vision.threads, delegate=vision.delegate)
     frame = np.random.default_rng(1).integers(0, 255, (480, 640), np.uint8)
     took = []
     for _ in range(WARM_UP + RUNS):
@@ -103,7 +104,7 @@ def _loop_rate(settings: Settings, recording: str) -> float:
         realtime=False,
         loop=True,
     )
-    classifier = Classifier(vision.model, num_threads=vision.threads)
+    classifier = Classifier(vision.model, num_threads=vision.threads, delegate=vision.delegate)
     pipeline = Pipeline(frames, open_detector(vision.detector, strict=False), classifier, SystemClock(), lambda _: None)
     begun = time.perf_counter()
     seen = pipeline.run(max_frames=LOOP_FRAMES)

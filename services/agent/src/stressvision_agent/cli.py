@@ -35,6 +35,10 @@ app = typer.Typer(
 CONFIG_VARIABLE = "STRESSVISION_AGENT_CONFIG"
 DEFAULT_CONFIG = Path("/etc/stressvision/agent.toml")
 
+DelegateOption = Annotated[
+    Path | None,
+    typer.Option("--delegate", help="Library of an accelerator, as libedgetpu.so.1; untried on a real one."),
+]
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar=CONFIG_VARIABLE, help=f"Settings; {DEFAULT_CONFIG} if not given."),
@@ -186,6 +190,7 @@ def classify(
         Path | None, typer.Option("--model", help="Folder or file of the model; else the settings'.")
     ] = None,
     crop: Annotated[bool, typer.Option("--crop", help="Take each whole picture as the face.")] = False,
+    delegate: DelegateOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,  # noqa: ARG001 - a JSON object a line is what it always prints
 ) -> None:
@@ -197,7 +202,8 @@ def classify(
         from stressvision_vision.faces import open_detector
 
         vision = _settings_of(config).vision
-        classifier, detector = Classifier(model or vision.model), open_detector(vision.detector, strict=False)
+        classifier = Classifier(model or vision.model, delegate=delegate or vision.delegate)
+        detector = open_detector(vision.detector, strict=False)
         unread = 0
         for image in images:
             try:
@@ -216,6 +222,7 @@ def bench(
     recording: Annotated[
         str | None, typer.Option("--source", help="file:PATH or dir:PATH: measure the whole loop, too.")
     ] = None,
+    delegate: DelegateOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -223,8 +230,12 @@ def bench(
     with _said_plainly():
         from stressvision_agent.bench import measure
 
+        settings = _settings_of(config)
+        if delegate is not None:
+            vision = dataclasses.replace(settings.vision, delegate=delegate)
+            settings = dataclasses.replace(settings, vision=vision)
         figures = []
-        for figure in measure(_settings_of(config), recording):
+        for figure in measure(settings, recording):
             figures.append(figure)
             if not as_json:
                 verdict = {None: "", True: "met", False: "NOT MET"}[figure.met]

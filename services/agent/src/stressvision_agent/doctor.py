@@ -126,7 +126,8 @@ def _clock(settings: Settings, clock: Clock) -> str:
 
 
 def _model(settings: Settings) -> str:
-    classifier = Classifier(settings.vision.model, num_threads=settings.vision.threads)
+    vision = settings.vision
+    classifier = Classifier(vision.model, num_threads=vision.threads, delegate=vision.delegate)
     spec = classifier.manifest.input
     classifier.probabilities(np.zeros((spec.height, spec.width), np.uint8))
     return f"{classifier.manifest.version} runs in {classifier.runtime}"

@@ -43,7 +43,7 @@ class Seeing:
                 clock=clock,
             ),
             open_detector(vision.detector),
-            Classifier(vision.model, num_threads=vision.threads),
+            Classifier(vision.model, num_threads=vision.threads, delegate=vision.delegate),
             clock,
             record,
             PipelineSettings(

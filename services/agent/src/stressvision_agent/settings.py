@@ -77,6 +77,7 @@ class VisionSettings:
     detector: Annotated[Path | None, "YuNet file; without it OpenCV's own cascade finds faces"] = None
     detect_every: Annotated[int, Range(1, 60), "Frames from one search for faces to the next; tracking between"] = 4
     threads: Annotated[int, Range(1, 4), "Threads of the classifier"] = 1
+    delegate: Annotated[Path | None, "Library of an accelerator, as libedgetpu.so.1; untried on a real one"] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
