@@ -3,11 +3,12 @@
 import typer
 
 from stressvision_training.cli.benchmark import benchmark
+from stressvision_training.cli.compare import compare
 from stressvision_training.cli.evaluate import evaluate
 from stressvision_training.cli.export import export
 from stressvision_training.cli.fit import fit
 from stressvision_training.cli.prepare import prepare
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-for command in (prepare, fit, evaluate, export, benchmark):
+for command in (prepare, fit, evaluate, export, benchmark, compare):
     app.command()(command)
