@@ -150,8 +150,8 @@ def _type_of(name: str) -> str:
 _FIRST_OF: Final = {
     layout.kind: 2 + sum(len(before.columns) for before in LAYOUTS[:place]) for place, layout in enumerate(LAYOUTS)
 }
-_FIRST_SENT: Final = 2 + sum(len(layout.columns) for layout in LAYOUTS)
-_FIRST_LETTER: Final = _FIRST_SENT + 4
+FIRST_AFTER_EVENTS: Final = 2 + sum(len(layout.columns) for layout in LAYOUTS)
+_FIRST_LETTER: Final = FIRST_AFTER_EVENTS + 4
 _LETTER_TYPES: Final = ("int4", "text", "int8", "text", "text", "bytea", "timestamptz", "text")
 
 
@@ -172,12 +172,16 @@ def _letters(first: int) -> str:
 )"""  # noqa: S608
 
 
-def _store(letters: str) -> str:
-    devices, counts, numbers, rows = _numbers(_FIRST_SENT, 4)
-    return f"""
-WITH inserted AS (
+INSERT_EVENTS: Final = f"""
     INSERT INTO events ({", ".join(_HEAD)}, kind, model_version, {", ".join(_OWN)})
-    {" UNION ALL ".join(_select(layout, _FIRST_OF[layout.kind]) for layout in LAYOUTS)}
+    {" UNION ALL ".join(_select(layout, _FIRST_OF[layout.kind]) for layout in LAYOUTS)}"""
+"""What stores the events of `event_parameters`, which are the first parameters of the statement around it."""
+
+
+def _store(letters: str) -> str:
+    devices, counts, numbers, rows = _numbers(FIRST_AFTER_EVENTS, 4)
+    return f"""
+WITH inserted AS ({INSERT_EVENTS}
     ON CONFLICT DO NOTHING
     RETURNING event_id, device_id, started_at, kind, lost
 ), {letters}, marks AS (
@@ -243,6 +247,14 @@ def _arrays(layout: Layout, records: Sequence[bytes]) -> list[object]:
     return [_COLUMNS[type_](data) for type_, data in binary_columns(layout, records)]
 
 
+def event_parameters(flush: Flush, models: Sequence[str]) -> list[object]:
+    """The parameters of `INSERT_EVENTS`; `models[k - 1]` is the version that records call `k`."""
+    parameters: list[object] = [list(models)]
+    for layout, records in ((WINDOW, flush.windows), (EPISODE, flush.episodes), (GAP, flush.gaps)):
+        parameters += _arrays(layout, records)
+    return parameters
+
+
 def _sent_arrays(sent: dict[int, tuple[int, int]]) -> list[object]:
     counts, highest = [count for count, _ in sent.values()], [seq for _, seq in sent.values()]
     return [
@@ -271,10 +283,7 @@ async def store(connection: Connection, flush: Flush, models: Sequence[str]) -> 
     `models[k - 1]` is the version that records call `k`. Refused events that lie in the dead letters already count as
     duplicates. Raise `psycopg.Error` when nothing was stored, or when it is not known whether it was.
     """
-    parameters: list[object] = [list(models)]
-    for layout, records in ((WINDOW, flush.windows), (EPISODE, flush.episodes), (GAP, flush.gaps)):
-        parameters += _arrays(layout, records)
-    parameters += _sent_arrays(flush.sent)
+    parameters = event_parameters(flush, models) + _sent_arrays(flush.sent)
     parameters.append(len(flush.windows) + len(flush.episodes) + len(flush.gaps))
     if flush.letters:
         parameters += _letter_arrays(flush.letters)

@@ -89,6 +89,7 @@ _ID: Final = slice(0, 16)
 _DEVICE: Final = slice(16, 20)
 _CONTENT: Final = slice(-40, -32)
 _PLACE: Final = slice(-4, None)
+_LOST: Final = slice(-44, -40)
 _PHASES: Final = {"open": 1, "close": 2}
 _CONDITIONS: Final = {name: number for number, name in enumerate(CONDITIONS, 1)}
 _REASONS: Final = {name: number for number, name in enumerate(GAP_REASONS, 1)}
@@ -171,11 +172,20 @@ def id_of(record: bytes) -> bytes:
 
 def content_of(record: bytes) -> tuple[int, int]:
     """Whose event it is, and the digest of what it says: two events of one id are the same when these agree."""
-    return int.from_bytes(record[_DEVICE], signed=True), int.from_bytes(record[_CONTENT], signed=True)
+    return device_of(record), int.from_bytes(record[_CONTENT], signed=True)
 
 
 def place_of(record: bytes) -> int:
     return int.from_bytes(record[_PLACE], signed=True)
+
+
+def device_of(record: bytes) -> int:
+    return int.from_bytes(record[_DEVICE], signed=True)
+
+
+def lost_of(gap: bytes) -> int:
+    """How many events a gap stands for."""
+    return int.from_bytes(gap[_LOST], signed=True)
 
 
 def _native(number: int) -> int:

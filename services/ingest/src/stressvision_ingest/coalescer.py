@@ -23,7 +23,7 @@ from stressvision_ingest import metrics
 from stressvision_ingest.errors import BusyError
 from stressvision_ingest.settings import Settings
 from stressvision_ingest.verdicts import Judged, part, refuse
-from stressvision_store import intake
+from stressvision_store import fresh, intake
 from stressvision_store.intake import Flush
 from stressvision_store.records import place_of
 
@@ -36,6 +36,9 @@ MAX_BACKOFF_S: Final = 5.0
 JOIN_SHARE: Final = 4
 JOIN_AGE_S: Final = 0.005
 """A second statement begins beside a running one for a quarter of a full flush, or after this wait."""
+
+REPLAYS_LAST: Final = 100
+"""Flushes after one that met a replay which are not taken for new: replays come in storms, and a try costs its rows."""
 
 CONFLICT_DETAIL: Final = "this event_id is stored with other content; look for two devices that share one spool"
 
@@ -75,6 +78,7 @@ class Coalescer:
         self._stopping = asyncio.Event()
         self._connected = 0
         self._flushing = 0
+        self._replays_about = 0
         self._alarm: asyncio.TimerHandle | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -293,7 +297,8 @@ class Coalescer:
         flush = _merge([waiting.judged.flush for waiting in batches])
         begun_s = time.monotonic()
         async with asyncio.timeout(self._settings.statement_timeout_s + CLIENT_GRACE_S):
-            inserted = await intake.store(connection, flush, self._models)
+            new = await self._stored_as_new(connection, flush)
+            inserted = None if new else await intake.store(connection, flush, self._models)
             metrics.FLUSH_SECONDS.observe(time.monotonic() - begun_s)
             if inserted is None:
                 for waiting in batches:
@@ -303,6 +308,19 @@ class Coalescer:
         metrics.FLUSH_ROWS.observe(len(flush.windows) + len(flush.episodes) + len(flush.gaps))
         if inserted is None or inserted:
             self._wake()
+
+    async def _stored_as_new(self, connection: intake.Connection, flush: Flush) -> bool:
+        """Whether the flush is committed, all of it new; where replays are about, it is not tried."""
+        if flush.letters:
+            return False
+        if self._replays_about:
+            self._replays_about -= 1
+            return False
+        if await fresh.store(connection, flush, self._models):
+            return True
+        metrics.FLUSH_RETRIES.labels(why="replay").inc()
+        self._replays_about = REPLAYS_LAST
+        return False
 
     async def _tell_apart(
         self, connection: intake.Connection, flush: Flush, inserted: frozenset[bytes], batches: list[_Waiting]

@@ -26,7 +26,9 @@ FLUSH_ROWS = Histogram(
     "Events stored in one statement",
     buckets=(1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500),
 )
-FLUSH_RETRIES = Counter("stressvision_ingest_flush_retries_total", "Statements tried again", ["why"])  # deadlock, split
+FLUSH_RETRIES = Counter(
+    "stressvision_ingest_flush_retries_total", "Statements tried again", ["why"]
+)  # deadlock, split, replay
 FLUSH_FAILURES = Counter(
     "stressvision_ingest_flush_failures_total", "Statements given up; their devices were told to come again", ["why"]
 )  # connection, timeout, database

@@ -61,13 +61,13 @@ class Rules:
 
     def record(self, place: int, event: ArrivedEvent) -> bytes:
         """Raise `RefusedEvent`. This runs for every event: it costs what the statement costs, so count the calls."""
-        event_id = event.event_id.bytes
+        event_id = event.event_id.int.to_bytes(16)
         if event_id[6] >> 4 != 7 or event_id[8] >> 6 != 2:
             raise RefusedEvent("bad_id", f"event_id {event.event_id} is no UUIDv7; make it with the device's clock")
         started_us, ended_us = to_us(event.started_at), to_us(event.ended_at)
         if ended_us < started_us:
             raise RefusedEvent("bad_value", f"ended_at {event.ended_at} lies before started_at {event.started_at}")
-        if isinstance(event, ArrivedWindow):
+        if type(event) is ArrivedWindow:
             self._check_window(event, ended_us - started_us)
         elif isinstance(event, Episode) and event.condition not in self._conditions:
             raise RefusedEvent("profile", f"the site's profile {self._terms.profile!r} forbids {event.condition!r}")

@@ -111,20 +111,22 @@ def _fault_of(raw: bytes) -> tuple[RejectReason, str]:
 
 
 def _judge_events(judged: Judged, events: Iterable[tuple[int, ArrivedEvent]], terms: Terms) -> None:
-    rules, flush = Rules(terms, judged.envelope), judged.flush
+    rules, flush, accepted, max_seq = Rules(terms, judged.envelope), judged.flush, judged.events, judged.max_seq
     file = {ArrivedWindow: flush.windows.append, Episode: flush.episodes.append, Gap: flush.gaps.append}
+    record_of = rules.record
     for place, event in events:
-        judged.max_seq = max(judged.max_seq, event.seq)
+        if event.seq > max_seq:
+            max_seq = event.seq
         try:
-            record = rules.record(place, event)
+            record = record_of(place, event)
         except RefusedEvent as refusal:
             # what the profile forbids to exist must not lie in the dead letters either
             body = b"" if refusal.reason == "profile" else _ENCODER.encode(event)
             _reject(judged, terms, place, refusal.reason, refusal.detail, str(event.event_id), event.seq, body)
         else:
-            judged.events[place] = event
+            accepted[place] = event
             file[type(event)](record)
-    judged.repaired, judged.unknown_models = rules.repaired, rules.unknown_models
+    judged.max_seq, judged.repaired, judged.unknown_models = max_seq, rules.repaired, rules.unknown_models
 
 
 def _close(judged: Judged, terms: Terms) -> Judged:
