@@ -79,6 +79,7 @@ def fit(
             leg = _leg(legs, epoch)
             _compile(model, recipe, leg, len(batches))
         _follow_plateau(model, leg, recipe, state)
+        _seed_dropout(model, recipe.seed, epoch)
         loss = _epoch(model, moving, batches, epoch, report)
         judge.set_weights(moving.weights)
         record = {"epoch": epoch + 1, "epochs": recipe.epochs, "side": recipe.side(epoch), "loss": loss}
@@ -107,8 +108,16 @@ def begins(recipe: Recipe, init: Path | None, weights: Path | None) -> str:
 
 
 def _is_stopped(recipe: Recipe, state: dict[str, Any]) -> bool:
-    best, epochs = state["best"], len(state["epochs"])
-    return recipe.stop_after is not None and best is not None and epochs - best["epoch"] >= recipe.stop_after
+    figures = [record[recipe.select] for record in state["epochs"]] if recipe.stop_after else []
+    return bool(figures) and len(figures) - 1 - int(np.argmax(figures)) >= (recipe.stop_after or 0)
+
+
+def _seed_dropout(model: Any, seed: int, epoch: int) -> None:
+    """What a layer drops in an epoch must not depend on whether the run was interrupted before it."""
+    for number, layer in enumerate(model.layers):
+        generator = getattr(layer, "seed_generator", None)
+        if generator is not None:
+            generator.state.assign(np.random.default_rng((seed, epoch, number)).integers(0, 2**31, 2, np.uint32))
 
 
 def _follow_plateau(model: Any, leg: Leg, recipe: Recipe, state: dict[str, Any]) -> None:
