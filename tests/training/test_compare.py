@@ -60,6 +60,7 @@ def test_a_run_without_int8_shows_dashes_beside_the_documents_figures(folder: Pa
     assert line["int8"] is None
     assert line["budget"] == "1 of 1 epochs, all rows, 48 px"
     assert line["taught"] == "fer7: fer2013"
+    assert line["begins"] == "from scratch, no pretrained weights"
     rows = list(csv.DictReader(files[0].read_text().splitlines()))
     assert rows[0]["int8_accuracy"] == "-"
     assert next(row["float_accuracy"] for row in rows if row["document"] == "2") == "0.6936"
