@@ -166,3 +166,12 @@ def test_people_of_an_earlier_deal_stay_where_they_were() -> None:
 
 def test_pictures_of_one_level_resemble_nothing() -> None:
     assert near_duplicates(np.zeros((3, 48, 48), np.uint8)).tolist() == []
+
+
+@given(rows(), st.integers(0, 1000))
+def test_frozen_by_themselves_no_training_row_is_judged(faces: list[Row], seed: int) -> None:
+    first = assign(faces, seed)[0]
+    frozen = {key(row): split for row, split in zip(faces, first, strict=True) if split != "dropped"}
+    again = assign(faces, seed, frozen=frozen)[0]
+    taught = [split for row, split in zip(faces, again, strict=True) if row.usage == "Training"]
+    assert not JUDGED & set(taught)

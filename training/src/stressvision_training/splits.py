@@ -35,6 +35,13 @@ NEAR: Final = "near-duplicate of a test picture"
 NO_FACE: Final = "FER+ voters: not a face"
 
 
+_MAY_BE: Final[Mapping[str, tuple[Split, ...]]] = {
+    "": ("test", "validation", "train"),
+    "Training": ("validation", "train"),
+}
+"""What frozen splits may make of a row, by its usage; FER-2013's own test rows have no choice, its others no test."""
+
+
 def key(row: Row) -> tuple[str, str]:
     """Return what a frozen split knows a row by: its person, or else its pixels."""
     return (row.source, row.subject) if row.subject else ("", row.digest)
@@ -107,7 +114,7 @@ def _dealt(
     order: tuple[Split, ...] = ("test", "validation", "train")
     for row, group in zip(rows, groups, strict=True):
         known = frozen.get(key(row))
-        if row.usage in ("", "Training") and known in order:
+        if known in _MAY_BE.get(row.usage, ()):
             fixed[group] = min(known, fixed.get(group, "train"), key=order.index)
     learnt: dict[str, str] = {}
     for row, digest, group in zip(rows, digests, groups, strict=True):
