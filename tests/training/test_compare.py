@@ -58,7 +58,7 @@ def test_a_run_without_int8_shows_dashes_beside_the_documents_figures(folder: Pa
     assert (line["model"], line["scheme"], line["parameters"]) == ("simple-cnn", "fer7", 83_335)
     assert line["mmac"] == pytest.approx(11.34, abs=0.01)
     assert line["int8"] is None
-    assert line["budget"] == "1 of 1 epochs, all rows, 48 px"
+    assert line["budget"] == "1 epochs, all rows, 48 px"
     assert line["taught"] == "fer7: fer2013"
     assert line["begins"] == "from scratch, no pretrained weights"
     rows = list(csv.DictReader(files[0].read_text().splitlines()))
