@@ -142,6 +142,7 @@ class DeadLetter(SQLModel, table=True):
     __table_args__ = (
         # the intake asks whether a refused event lies here already, thousands of times when a device goes wrong
         Index("dead_letters_same", "device_id", text("COALESCE(event_id, ''::character varying)"), text("md5(body)")),
+        Index("dead_letters_asked", "id", postgresql_where=text("replay_asked_at IS NOT NULL")),
     )
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
     device_id: int
@@ -154,6 +155,9 @@ class DeadLetter(SQLModel, table=True):
     boot_id: str | None = None
     received_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
     replayed_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    sent_monotonic_s: float | None = None
+    boot_started_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    replay_asked_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class IntakeTally(SQLModel, table=True):
