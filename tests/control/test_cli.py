@@ -149,6 +149,12 @@ def test_dead_letters_are_listed(stressvision: Command) -> None:
     assert "nothing" in stressvision("dead-letters", "list").stdout
 
 
+def test_a_replay_is_asked_for(stressvision: Command) -> None:
+    asked = stressvision("dead-letters", "replay", "--reason", "unknown_model", "--since", "2026-01-01", "--json")
+    assert of(asked) == {"letters": 0}
+    assert "0 refused events" in stressvision("dead-letters", "replay").stdout
+
+
 def test_a_safety_officer_says_why(stressvision: Command, control: Control, monkeypatch: pytest.MonkeyPatch) -> None:
     stressvision("sites", "create", "Callao", "--time-zone", "America/Lima")
     stressvision("employees", "create", "--site", "Callao", "--pseudonym", "E-1")

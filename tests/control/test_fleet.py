@@ -184,3 +184,29 @@ def test_dead_letters_are_listed_without_what_they_said(control: Control) -> Non
     page = control.admin.get("/v1/dead-letters", params={"limit": 1}).json()
     rest = control.admin.get("/v1/dead-letters", params={"after": page["next"]}).json()
     assert [each["reason"] for each in rest["items"]] == ["unknown_model"]
+
+
+def test_a_replay_is_asked_for_once_and_audited(control: Control) -> None:
+    device = control.add_device()
+    with transaction(control.database.engine("ingest")) as session:
+        for number, reason in enumerate(("unknown_model", "bad_value", "conflict", "profile")):
+            session.execute(
+                text(
+                    "INSERT INTO dead_letters (device_id, event_id, seq, reason, detail, body)"
+                    " VALUES (:device, :event, 1, :reason, 'say what', 'the body')"
+                ),
+                {"device": device, "event": str(number), "reason": reason},
+            )
+    asked = control.admin.post("/v1/dead-letters/replays", json={"reason": "unknown_model", "device_id": device})
+    assert (asked.status_code, asked.json()) == (202, {"letters": 1})
+    assert control.admin.post("/v1/dead-letters/replays", json={}).json() == {"letters": 1}, (
+        "the rest that can be mended"
+    )
+    refused = control.admin.post("/v1/dead-letters/replays", json={"reason": "conflict"})
+    assert refused.status_code == 422
+    assert "another event has its id" in refused.text
+    listed = control.admin.get("/v1/dead-letters").json()["items"]
+    waiting = {each["reason"] for each in listed if each["replay_asked_at"]}
+    assert waiting == {"unknown_model", "bad_value"}
+    noted = [each for each in control.admin.get("/v1/audit").json()["items"] if each["action"] == "dead_letters.replay"]
+    assert [each["detail"]["n"] for each in noted] == [1, 1]

@@ -7,7 +7,7 @@ measured, that is the difference between 1.3 and 2 times the cost of COPY.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
@@ -47,6 +47,8 @@ class Letter:
     body: bytes
     sent_at: datetime
     boot_id: str
+    sent_monotonic_s: float | None = None
+    boot_started_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -152,16 +154,17 @@ _FIRST_OF: Final = {
 }
 FIRST_AFTER_EVENTS: Final = 2 + sum(len(layout.columns) for layout in LAYOUTS)
 _FIRST_LETTER: Final = FIRST_AFTER_EVENTS + 4
-_LETTER_TYPES: Final = ("int4", "text", "int8", "text", "text", "bytea", "timestamptz", "text")
+_LETTER: Final = tuple(field.name for field in fields(Letter))
+_LETTER_TYPES: Final = ("int4", "text", "int8", "text", "text", "bytea", "timestamptz", "text", "float8", "timestamptz")
 
 
 def _letters(first: int) -> str:
     """What lies there already is left out; asked for one by one, because a join would read the whole table."""
     numbers = zip(_numbers(first, len(_LETTER_TYPES)), _LETTER_TYPES, strict=True)
     return f"""letters AS (
-    INSERT INTO dead_letters (device_id, event_id, seq, reason, detail, body, sent_at, boot_id)
+    INSERT INTO dead_letters ({", ".join(_LETTER)})
     SELECT * FROM unnest({", ".join(f"{number}::{type_}[]" for number, type_ in numbers)})
-    AS refused (device_id, event_id, seq, reason, detail, body, sent_at, boot_id)
+    AS refused ({", ".join(_LETTER)})
     WHERE (
         SELECT true FROM dead_letters AS known
         WHERE known.device_id = refused.device_id AND coalesce(known.event_id, '') = coalesce(refused.event_id, '')
@@ -265,16 +268,7 @@ def _sent_arrays(sent: dict[int, tuple[int, int]]) -> list[object]:
 
 
 def _letter_arrays(letters: Sequence[Letter]) -> list[object]:
-    return [
-        [letter.device_id for letter in letters],
-        [letter.event_id for letter in letters],
-        [letter.seq for letter in letters],
-        [letter.reason for letter in letters],
-        [letter.detail for letter in letters],
-        [letter.body for letter in letters],
-        [letter.sent_at for letter in letters],
-        [letter.boot_id for letter in letters],
-    ]
+    return [[getattr(letter, name) for letter in letters] for name in _LETTER]
 
 
 async def store(connection: Connection, flush: Flush, models: Sequence[str]) -> frozenset[bytes] | None:

@@ -22,7 +22,7 @@ from stressvision_contracts.events import BatchReceipt
 from stressvision_ingest import metrics
 from stressvision_ingest.errors import BusyError
 from stressvision_ingest.settings import Settings
-from stressvision_ingest.verdicts import Judged, part, refuse
+from stressvision_ingest.verdicts import CONFLICT_DETAIL, Judged, part, refuse
 from stressvision_store import fresh, intake
 from stressvision_store.intake import Flush
 from stressvision_store.records import place_of
@@ -39,8 +39,6 @@ JOIN_AGE_S: Final = 0.005
 
 REPLAYS_LAST: Final = 100
 """Flushes after one that met a replay which are not taken for new: replays come in storms, and a try costs its rows."""
-
-CONFLICT_DETAIL: Final = "this event_id is stored with other content; look for two devices that share one spool"
 
 CLIENT_GRACE_S: Final = 2.0
 """How much longer than the server's own limit a statement may take before its connection is given up."""

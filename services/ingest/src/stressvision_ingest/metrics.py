@@ -32,6 +32,10 @@ FLUSH_RETRIES = Counter(
 FLUSH_FAILURES = Counter(
     "stressvision_ingest_flush_failures_total", "Statements given up; their devices were told to come again", ["why"]
 )  # connection, timeout, database
+REPLAYED = Counter(
+    "stressvision_ingest_replayed_letters_total", "Dead letters sent again, by what became of them", ["outcome"]
+)  # stored, duplicate, rejected
+REPLAY_FAILURES = Counter("stressvision_ingest_replay_failures_total", "Times when letters could not be sent again")
 CONNECT_FAILURES = Counter("stressvision_ingest_connect_failures_total", "Tries to reach the database that failed")
 QUEUED = Gauge("stressvision_ingest_queued_events", "Events that wait to be stored")
 QUEUE_AGE = Gauge("stressvision_ingest_queue_age_seconds", "How long the oldest waiting event has waited")

@@ -6,6 +6,7 @@ from sqlalchemy import Engine
 
 from stressvision_ingest.coalescer import Coalescer
 from stressvision_ingest.fairness import Allowances
+from stressvision_ingest.replays import Replays
 from stressvision_ingest.roster import RosterCopy
 from stressvision_ingest.settings import Settings
 from stressvision_ingest.tokens import AccessTokens, UsedAssertions
@@ -19,6 +20,7 @@ class Parts:
     engine: Engine
     roster: RosterCopy
     coalescer: Coalescer
+    replays: Replays
     wake_ups: WakeUps
     tokens: AccessTokens
     used_assertions: UsedAssertions
@@ -28,8 +30,10 @@ class Parts:
     def start(self) -> None:
         self.wake_ups.start()
         self.coalescer.start()
+        self.replays.start()
 
     async def stop(self) -> None:
+        await self.replays.stop()
         await self.coalescer.stop()
         self.wake_ups.stop()
         self.engine.dispose()
@@ -45,6 +49,7 @@ def build_parts(settings: Settings) -> Parts:
         engine=engine,
         roster=roster,
         coalescer=Coalescer(settings, models=roster.model_names, wake=wake_ups.request),
+        replays=Replays(settings, roster, wake=wake_ups.request),
         wake_ups=wake_ups,
         tokens=AccessTokens(settings.token_secret.get_secret_value(), lifetime_s=settings.token_lifetime_s),
         used_assertions=UsedAssertions(),

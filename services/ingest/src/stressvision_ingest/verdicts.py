@@ -37,6 +37,8 @@ class _LooseBatch(BatchEnvelope, frozen=True, kw_only=True, forbid_unknown_field
     events: list[msgspec.Raw]
 
 
+CONFLICT_DETAIL: Final = "this event_id is stored with other content; look for two devices that share one spool"
+
 _BATCH: Final = msgspec.json.Decoder(ArrivedBatch)
 _LOOSE_BATCH: Final = msgspec.json.Decoder(_LooseBatch)
 _EVENT: Final[msgspec.json.Decoder[ArrivedEvent]] = msgspec.json.Decoder(ArrivedEvent)
@@ -162,6 +164,8 @@ def _letter(
         body=body[:MAX_LETTER_BYTES],
         sent_at=judged.envelope.sent_at,
         boot_id=judged.envelope.boot_id,
+        sent_monotonic_s=judged.envelope.sent_monotonic_s,
+        boot_started_at=judged.envelope.boot_started_at,
     )
 
 

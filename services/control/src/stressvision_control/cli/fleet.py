@@ -1,5 +1,6 @@
 """Devices, the codes by which they join, and the events that were refused."""
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -111,6 +112,20 @@ def list_dead_letters(
     """List refused events, newest first."""
     page = open_api(context, as_json=as_json).get("/v1/dead-letters", device_id=device, reason=reason, limit=limit)
     show(page["items"], as_json=as_json)
+
+
+@dead_letters.command("replay")
+def replay_dead_letters(
+    context: typer.Context,
+    device: Annotated[int | None, typer.Option(help="Only of this device.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only of this reason, for example unknown_model.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only what came since then (UTC).")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Have refused events sent again, once what was wrong is put right; see `list` for what became of them."""
+    body = {"device_id": device, "reason": reason, "since": f"{since.isoformat()}Z" if since else None}
+    asked = open_api(context, as_json=as_json).post("/v1/dead-letters/replays", body)
+    say(f"{asked['letters']} refused events will be judged anew within seconds", asked, as_json=as_json)
 
 
 def _switch(context: typer.Context, device_id: int, verb: str, *, as_json: bool) -> None:
