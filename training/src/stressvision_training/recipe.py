@@ -106,13 +106,6 @@ class Augmentation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Both parameters of the Beta distribution of the share of a second picture; 0 is none."""
 
 
-class Distillation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Learn from teachers' logits too, cached by `stressvision-train teach` for the same data (Hinton et al. 2015)."""
-
-    share: Share
-    temperature: Positives
-
-
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that decides a run, apart from the data.
 
@@ -135,7 +128,6 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     optimiser: Optimiser
     rows: Rows = Rows()
     augmentation: Augmentation = Augmentation()
-    distillation: Distillation | None = None
 
     def side(self, epoch: int) -> int:
         """Return the picture side of `epoch`, counted from 0."""
