@@ -99,7 +99,9 @@ def test_both_interpreters_agree(tmp_path: Path) -> None:
     tflite = np.load(tmp_path / "answers.npy")
     litert = Classifier(SHIPPED, runtime="litert")
     ours = np.stack([litert.probabilities(face) for face in faces])
-    assert np.abs(ours - tflite).max() <= 0.1
+    # they round apart in every layer, and a temperature below 1 widens that where two labels are all but tied
+    assert np.abs(ours - tflite).max() <= 0.15
+    assert np.median(np.abs(ours - tflite).max(axis=1)) <= 0.05
     ranked = np.sort(ours, axis=1)
     clear = ranked[:, -1] - ranked[:, -2] > 0.1
     assert (ours.argmax(axis=1) == tflite.argmax(axis=1))[clear].all()

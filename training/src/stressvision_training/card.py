@@ -12,21 +12,28 @@ SCORES: Final[dict[str, str]] = {
     "rows": "faces with one label",
     "accuracy": "accuracy, all sources",
     "macro_f1": "macro-F1, all sources",
-    "ece": "expected calibration error, 15 bins",
+    "ece": "expected calibration error by own labels, 15 bins",
     "fer2013_accuracy": "accuracy on FER-2013 rows, FER-2013's own labels",
     "custom_accuracy": "accuracy on company pictures, their own labels",
     **{f"ferplus_{rule}_accuracy": f"accuracy on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
     **{f"ferplus_{rule}_macro_f1": f"macro-F1 on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
+    "ferplus_consensus_ece": "expected calibration error by FER+ consensus",
     "fatigue_recall": "fatigue recall, people not trained on",
     "fatigue_false_on_fer2013": "FER-2013 faces taken for fatigue",
     "fatigue_false_on_alert_controls": "alert controls taken for fatigue",
 }
 
+TAUGHT: Final[dict[str, str]] = {
+    "fer2013": "FER-2013's labels",
+    "majority": "what more than half of FER+'s voters saw",
+    "votes": "FER+'s votes, and so says what most people see",
+    "mixture": "a mixture of FER-2013's labels and FER+'s votes",
+}
+
 TEXT = """# Model {version}
 
 Reads the *apparent expression* of one face (48x48 grey) as {labels}. INT8, {size:.2f} MB,
-for the agent on a workstation's Raspberry Pi. A first model: the figures below are where it stands, not where it
-should end.
+for the agent on a workstation's Raspberry Pi.
 
 ## Use
 
@@ -46,9 +53,9 @@ were not looked for. {licence}
 
 ## Figures
 
-The INT8 file itself, through the device's classifier. `validation` chose the epoch and the temperature
-({temperature}), the other columns chose nothing. In `test`, FER-2013 is {usages} and company pictures show other people
-than in training.
+The INT8 file itself, through the device's classifier. `validation` chose the temperature ({temperature}) and what is
+added to the logit of fatigue ({offset}), the other columns chose nothing. In `test`, FER-2013 is {usages} and company
+pictures show other people than in training.
 
 {scores}
 
@@ -78,7 +85,7 @@ Exported on {machine}; seed {seed}. The digests of data, calibration faces and m
 def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
     """Write `README.md` beside the model from its manifest and gates."""
     made = manifest.provenance
-    votes = "Targets mix FER-2013's labels with FER+'s votes." if made["ferplus_votes"] else ""
+    votes = f"What tells the labels apart, the head `{made['head']}`, learnt from {TAUGHT[made['taught']]}."
     text = TEXT.format(
         version=manifest.version,
         labels=", ".join(f"`{label}`" for label in manifest.labels),
@@ -88,6 +95,7 @@ def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
         votes=votes,
         licence=manifest.licence_note,
         temperature=manifest.temperature,
+        offset=made["fatigue_offset"],
         scores=_score_table(manifest.scores["int8"]),
         gates="\n".join(f"- {gate.name}: {_figure(gate)} (bar {gate.bar})" for gate in gates),
         fits=_fits(made),
@@ -124,7 +132,7 @@ def _cell(name: str, value: float | None) -> str:
         return ""
     if name == "rows":
         return f"{value:.0f}"
-    return f"{value:.3f}" if name == "ece" else f"{100 * value:.1f} %"
+    return f"{value:.3f}" if name.endswith("ece") else f"{100 * value:.1f} %"
 
 
 def _figure(gate: Gate) -> str:

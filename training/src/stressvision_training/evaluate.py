@@ -85,6 +85,8 @@ def summary(report: dict[str, Any]) -> dict[str, float]:
     for rule in RULES:
         if f"ferplus_{rule}" in report:
             short[f"ferplus_{rule}_accuracy"] = report[f"ferplus_{rule}"]["accuracy"]
+            if rule == "consensus":
+                short["ferplus_consensus_ece"] = report["ferplus_consensus"]["ece"]
             short[f"ferplus_{rule}_macro_f1"] = report[f"ferplus_{rule}"]["macro_f1"]
     for name, found in report.get("fatigue", {}).items():
         short[f"fatigue_{name}"] = found["share"]

@@ -20,7 +20,8 @@ from stressvision_training.episodes import thresholds
 from stressvision_training.evaluate import judge, summary
 from stressvision_training.fit import BEST, RECIPE, RUN
 from stressvision_training.gates import Gate, integer_gate, quality_gates, runtime_gates
-from stressvision_training.network import for_device, load_network, probabilities_of
+from stressvision_training.network import for_device, head_for, load_network, probabilities_of
+from stressvision_training.offsets import fit_fatigue_offset, shift_fatigue
 from stressvision_training.predictor import Int8Predictor
 from stressvision_training.quantise import representative, to_int8
 from stressvision_training.recipe import read_recipe
@@ -52,17 +53,23 @@ def export(
     recipe = read_recipe(run / RECIPE)
     network = load_network(run / BEST)
     scheme = scheme or dataset.scheme
+    validation = dataset.part("validation")
+    head = head_for(network, scheme)
+    offset = fit_fatigue_offset(network, validation, head)
+    if offset:
+        shift_fatigue(network, head, offset)
     device = for_device(network, recipe.architecture, scheme)
     faces, faces_digest = representative(dataset.part("train"), recipe.seed)
     content = to_int8(device, faces)
     out.mkdir(parents=True, exist_ok=True)
     (out / MODEL).write_bytes(content)
+    taught = next(asked.labels for asked in recipe.heads if asked.classes == head)
     provenance = _provenance(facts, recipe.seed, faces_digest, len(faces), dataset)
+    provenance |= {"head": head, "taught": taught, "fatigue_offset": offset}
     side, channels = recipe.architecture.input_size, recipe.architecture.channels
     fed = InputSpec(height=side, width=side, channels=channels, margin=0.0)
     manifest = _manifest(content, version, scheme, fed, provenance)
     _write(out, manifest)
-    validation = dataset.part("validation")
     raw = Int8Predictor(out)(validation.images)
     truth = truth_for(validation, scheme)
     manifest = msgspec.structs.replace(manifest, temperature=fit_temperature(raw[truth >= 0], truth[truth >= 0]))

@@ -11,7 +11,7 @@ from stressvision_training.augmentation import degrade
 from stressvision_training.dataset import Dataset
 from stressvision_training.network import side_of, sized
 
-PER_LABEL: Final = 60
+PER_LABEL: Final = 100
 DEGRADED_SHARE: Final = 0.3
 
 

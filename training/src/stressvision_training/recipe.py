@@ -109,8 +109,8 @@ class Augmentation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that decides a run, apart from the data.
 
-    `select` is the validation figure by which the best epoch is kept: a scheme's own-label accuracy or macro-F1, or
-    the mean over the heads.
+    `select` is the validation figure by which the best epoch is kept, by the labels that the scheme is meant to follow
+    (`truth.truth_for`), and the mean of two for two heads; `last` keeps the last one, for schedules that end at rate 0.
     """
 
     seed: int

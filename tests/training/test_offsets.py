@@ -1,0 +1,67 @@
+"""The shift of fatigue: found on made-up logits, bounded by false alarms, and put into the head's bias."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stressvision_training import offsets
+from stressvision_training.classes import HEAD_CLASSES
+from stressvision_training.dataset import Dataset
+
+CLASSES = HEAD_CLASSES["expressions9"]
+
+
+def _validation(labels: list[str], sources: list[str]) -> Dataset:
+    text = np.array(labels)
+    return Dataset(
+        scheme="company5",
+        images=np.zeros((len(labels), 48, 48), np.uint8),
+        allowed=np.zeros((len(labels), 8), bool),
+        votes=np.zeros((len(labels), 10), np.float32),
+        splits=text,
+        sources=np.array(sources),
+        labels=text,
+        names=text,
+        usages=text,
+        groups=text,
+        digests={},
+    )
+
+
+def _logits(fatigue: list[float]) -> NDArray[np.float32]:
+    logits = np.full((len(fatigue), len(CLASSES)), -20, np.float32)
+    logits[:, CLASSES.index("neutral")] = 0
+    logits[:, CLASSES.index("fatigue")] = fatigue
+    return logits
+
+
+def _fit(monkeypatch: pytest.MonkeyPatch, fatigue: list[float], labels: list[str], sources: list[str]) -> float:
+    monkeypatch.setattr(offsets, "logits_of", lambda *_: _logits(fatigue))
+    return offsets.fit_fatigue_offset(None, _validation(labels, sources), "expressions9")
+
+
+def test_the_least_shift_that_tells_all_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = _fit(monkeypatch, [-1.05, -0.5, -3, -3], ["fatigue"] * 2 + ["alert"] * 2, ["custom:a"] * 4)
+    assert found == pytest.approx(1.1)
+
+
+def test_false_alarms_on_fer2013_bound_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = ["fatigue", "alert", "sad"]
+    found = _fit(monkeypatch, [-2.05, -4, -1.05], labels, ["custom:a", "custom:a", "fer2013"])
+    assert found == 0.0, "beyond 1.1 every FER-2013 face would look tired, and less helps nobody"
+
+
+def test_without_alert_faces_nothing_is_shifted(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _fit(monkeypatch, [-1.0], ["fatigue"], ["custom:a"]) == 0.0
+
+
+@pytest.mark.train
+def test_the_shift_goes_into_the_bias_of_fatigue_alone() -> None:
+    import keras
+
+    face = keras.Input((4,))
+    network = keras.Model(face, {"expressions9": keras.layers.Dense(len(CLASSES), name="expressions9")(face)})
+    before = network.get_layer("expressions9").get_weights()[1]
+    offsets.shift_fatigue(network, "expressions9", 1.5)
+    moved = network.get_layer("expressions9").get_weights()[1] - before
+    assert moved.tolist() == [1.5 if name == "fatigue" else 0.0 for name in CLASSES]
