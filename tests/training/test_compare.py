@@ -101,7 +101,7 @@ def test_a_model_folder_is_judged_under_both_rules(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("asked", "says"),
     [
-        (["gone"], "is no run (run.json), no .keras network and no model with its manifest.json"),
+        (["gone"], "is no run (experiment_config.json), no .keras network and no model with its manifest.json"),
         ([SHIPPED], "does not say which data to judge it on; give --data"),
         (["RUN", "--out", "table.txt"], "must end in one of .csv, .md, .png"),
         (["RUN", "--split", "other"], "no other rows"),

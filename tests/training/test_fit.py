@@ -1,14 +1,18 @@
 """The whole way on made-up faces: fit, killed and resumed, exported, judged in both interpreters, timed."""
 
+import csv
 import importlib.util
 import json
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -70,14 +74,14 @@ webcam = 0.1
 pytestmark = pytest.mark.train
 
 
-def _train(*options: object) -> subprocess.CompletedProcess[str]:
+def _train(*options: object, **environment: str) -> subprocess.CompletedProcess[str]:
     # in a process of its own, as users run it: TensorFlow would stay in this one and keep tflite-runtime out
     command = [sys.executable, "-m", "stressvision_training", *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
 
 
 def _records(out: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
+    return list(json.loads((out / "training_history.json").read_text()))
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +130,48 @@ def test_a_killed_run_goes_on_and_learns(run: Path) -> None:
     assert [record["side"] for record in records] == [32, *[48] * 7]
     assert records[-1]["accuracy"] > 0.9
     assert records[-1]["eta_seconds"] == 0
-    assert {"seed", "data", "versions"} <= json.loads((run / "run.json").read_text()).keys()
+
+
+def test_a_killed_run_ends_in_the_weights_of_an_unbroken_one(run: Path, folder: Path) -> None:
+    from stressvision_training.network import load_network
+
+    whole = folder / "unbroken"
+    done = _train("fit", "--recipe", folder / "small.toml", "--data", folder / "data", "--out", whole, "--json")
+    assert done.returncode == 0, done.stderr
+    pairs = [load_network(where / "final_model.keras").get_weights() for where in (run, whole)]
+    assert all(np.array_equal(one, other) for one, other in zip(*pairs, strict=True))
+    assert [record["loss"] for record in _records(run)] == [record["loss"] for record in _records(whole)]
+
+
+def test_the_folder_of_a_run_is_laid_out_as_document_5_shows(run: Path) -> None:
+    for name in ("final_model.keras", "checkpoints/best_model.keras"):
+        assert zipfile.is_zipfile(run / name)
+    assert cv2.imread(str(run / "training_history.png")) is not None
+    facts = json.loads((run / "experiment_config.json").read_text())
+    assert facts["numbers"]["optimiser"]["rate"] == 0.05
+    assert facts["code"]["version"]
+    assert set(facts["data"]) == {"train.npz", "validation.npz", "test.npz", "index.csv"}
+    model = json.loads((run / "model_config.json").read_text())
+    assert (model["parameters"], model["input"]) == (5_464, [None, 48, 48, 1])
+    with (run / "training_log.csv").open() as file:
+        assert [line["epoch"] for line in csv.DictReader(file)] == [str(epoch) for epoch in range(1, 9)]
+
+
+def test_tensorboard_has_a_point_per_epoch(run: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    log = EventAccumulator(str(run / "tensorboard"))
+    log.Reload()
+    points = {point.step: point.tensor_proto.float_val[0] for point in log.Tensors("loss")}
+    assert points == pytest.approx({record["epoch"]: record["loss"] for record in _records(run)})
+
+
+def test_keras_takes_the_backend_that_is_asked_for(folder: Path) -> None:
+    options = ["fit", "--recipe", folder / "small.toml", "--data", folder / "data", "--out", folder / "jax", "--json"]
+    done = _train(*options, "--set", "epochs=3", KERAS_BACKEND="jax")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((folder / "jax" / "experiment_config.json").read_text())["backend"] == "jax"
+    assert _records(folder / "jax")[-1]["accuracy"] > 0.5
 
 
 def test_another_recipe_does_not_go_on_in_the_same_folder(run: Path, folder: Path) -> None:
@@ -172,7 +217,7 @@ def test_the_int8_file_is_judged_as_devices_run_it(model: Path, run: Path, folde
         "reliability.png",
         "report.json",
     }
-    whole = json.loads(_train("evaluate", run / "model.keras", *options).stdout.splitlines()[-1])
+    whole = json.loads(_train("evaluate", run / "final_model.keras", *options).stdout.splitlines()[-1])
     assert whole["accuracy"] == pytest.approx(int8["accuracy"], abs=0.05)
 
 

@@ -16,7 +16,7 @@ from stressvision_training.classes import (
 from stressvision_training.dataset import Dataset
 from stressvision_training.ferplus import majority
 from stressvision_training.recipe import Head
-from stressvision_training.targets import head_loss, targets_of
+from stressvision_training.targets import adjusted, class_shares, head_loss, targets_of
 
 
 def _data(labels: list[str], votes: list[list[int]], sources: list[str]) -> Dataset:
@@ -120,3 +120,14 @@ def test_ferplus_majority_needs_more_than_half_and_a_known_emotion() -> None:
         [0] * 10,
     ]
     assert majority(np.array(votes, np.float32)).tolist() == [6, -1, 6, -1, -1]
+
+
+def test_adjusted_logits_owe_nothing_to_how_frequent_a_class_is() -> None:
+    targets = np.array([[1, 0], [1, 0], [1, 0], [0, 1], [1, 1]], np.float32)
+    shares = class_shares(targets)
+    assert shares.tolist() == pytest.approx([4 / 6, 2 / 6])  # one more of each; a row that leaves both open is no count
+    balanced = np.zeros((1, 2), np.float32)
+    asked = adjusted(head_loss, shares, 1.0)(np.array([[0, 1]], np.float32), balanced)
+    assert float(asked[0]) == pytest.approx(-np.log(2 / 6), rel=1e-5)
+    plain = adjusted(head_loss, shares, 0.0)(np.array([[0, 1]], np.float32), balanced)
+    assert float(plain[0]) == pytest.approx(np.log(2), rel=1e-5)

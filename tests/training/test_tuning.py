@@ -91,9 +91,9 @@ def test_a_run_killed_between_legs_ends_in_the_same_weights(data: Path, tmp_path
     assert said[0]["begins"] == f"with pretrained weights, {tmp_path / 'donor.keras'}"
     fit(*asked, tmp_path / "killed", changes=changes)
     fit(*asked, tmp_path / "whole", changes=changes)
-    killed, whole = (load_network(tmp_path / run / "model.keras").get_weights() for run in ("killed", "whole"))
+    killed, whole = (load_network(tmp_path / run / "final_model.keras").get_weights() for run in ("killed", "whole"))
     assert all(np.allclose(one, other, atol=1e-6) for one, other in zip(killed, whole, strict=True))
-    begun, ended = backbone_of(donor), backbone_of(load_network(tmp_path / "whole" / "model.keras"))
+    begun, ended = backbone_of(donor), backbone_of(load_network(tmp_path / "whole" / "final_model.keras"))
     same = [bool(np.array_equal(one, other)) for one, other in zip(begun.weights, ended.weights, strict=True)]
     assert same == [True] * 20 + [False] * 6
 
@@ -110,7 +110,7 @@ def test_the_backbone_stays_while_the_head_learns(data: Path, tmp_path: Path) ->
     donor.save(tmp_path / "donor.keras")
     changes = [*small, f"weights={tmp_path / 'donor.keras'}"]
     fit(RECIPES / "mobilenetv2.toml", data, tmp_path / "run", changes=changes)
-    trained = load_network(tmp_path / "run" / "model.keras")
+    trained = load_network(tmp_path / "run" / "final_model.keras")
     pairs = zip(backbone_of(donor).get_weights(), backbone_of(trained).get_weights(), strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
     assert not np.array_equal(donor.get_layer("fer7").get_weights()[0], trained.get_layer("fer7").get_weights()[0])

@@ -114,7 +114,7 @@ def _fits(made: dict[str, Any]) -> str:
     if not begun:
         return command.format(made["recipe"], "RUN", "")
     first = command.format(begun["recipe"] or "?", "BEGUN", f"   # stopped after epoch {begun['epochs']}")
-    return "\n".join([first, command.format(made["recipe"], "RUN", " --init BEGUN/model.keras")])
+    return "\n".join([first, command.format(made["recipe"], "RUN", " --init BEGUN/final_model.keras")])
 
 
 def _score_table(scores: dict[str, dict[str, Any]]) -> str:

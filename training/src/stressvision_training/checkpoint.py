@@ -2,41 +2,39 @@
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-CHECKPOINT: Final = "last.npz"
 
+def save(path: Path, model: Any, average: list[NDArray[np.float32]], state: dict[str, Any]) -> None:
+    """Write weights, their moving average, the optimiser's variables and `state` to `path`."""
+    from keras import ops
 
-def save(run: Path, model: Any, average: list[NDArray[np.float32]], state: dict[str, Any]) -> None:
-    """Write weights, their moving average, the optimiser's variables and `state` to `run`."""
     arrays: dict[str, Any] = {}
     for name, values in (
         ("weight", model.get_weights()),
         ("average", average),
-        ("optimiser", [np.array(variable) for variable in model.optimizer.variables]),
+        ("optimiser", [ops.convert_to_numpy(variable) for variable in model.optimizer.variables]),
     ):
         arrays |= {f"{name}.{number}": value for number, value in enumerate(values)}
-    partial = run / "last.partial.npz"
+    partial = path.with_suffix(".partial.npz")
     np.savez(partial, state=json.dumps(state), **arrays)
-    partial.replace(run / CHECKPOINT)
+    partial.replace(path)
 
 
-def epochs_done(run: Path) -> int:
-    """Return how many epochs the checkpoint of `run` has behind it, 0 when there is none."""
-    if not (run / CHECKPOINT).is_file():
+def epochs_done(path: Path) -> int:
+    """Return how many epochs the checkpoint at `path` has behind it, 0 when there is none."""
+    if not path.is_file():
         return 0
-    with np.load(run / CHECKPOINT, allow_pickle=False) as stored:
+    with np.load(path, allow_pickle=False) as stored:
         return len(json.loads(str(stored["state"]))["epochs"])
 
 
-def load(run: Path, model: Any) -> tuple[list[NDArray[np.float32]], dict[str, Any]] | None:
-    """Put the checkpoint of `run` into `model`; return moving average and state, or None when there is none."""
-    if not (run / CHECKPOINT).is_file():
-        return None
-    with np.load(run / CHECKPOINT, allow_pickle=False) as stored:
+def load(path: Path, model: Any) -> tuple[list[NDArray[np.float32]], dict[str, Any]]:
+    """Put the checkpoint at `path` into `model`; return moving average and state."""
+    with np.load(path, allow_pickle=False) as stored:
         arrays = {name: stored[name] for name in stored.files}
     model.set_weights(_numbered(arrays, "weight"))
     model.optimizer.build(model.trainable_variables)

@@ -1,6 +1,5 @@
 """Set runs and models side by side: how large, how fast, how good in float and INT8, and what it took to train them."""
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -14,12 +13,12 @@ from stressvision_contracts.manifest import Manifest, read_manifest
 from stressvision_training.benchmark import benchmark
 from stressvision_training.complexity import macs
 from stressvision_training.dataset import Dataset, read_dataset
-from stressvision_training.fit import BEST, PROGRESS, RECIPE, RUN
 from stressvision_training.metrics import scores
 from stressvision_training.network import heads_of, load_network, probabilities_of, side_of
 from stressvision_training.predictor import Int8Predictor
 from stressvision_training.recipe import Head, Recipe, read_recipe
 from stressvision_training.rows import SIDE, SourceError
+from stressvision_training.run_folder import BEST, EXPERIMENT, FINAL, RECIPE, facts_of, history_of
 from stressvision_training.truth import RULES, SAYINGS, Rule
 from stressvision_vision.classifier import MANIFEST_NAME
 
@@ -93,13 +92,14 @@ def compare(paths: list[Path], data: Path | None, split: str, report: Report = l
 def subject_of(path: Path) -> Subject:
     """Return what lies at `path`."""
     if path.suffix == ".keras":
-        beside = (path.parent / RUN).is_file() and path.name == BEST
-        return subject_of(path.parent) if beside else Subject(name=path.stem, network=path)
-    if (path / RUN).is_file():
+        run = path.parent if path.name == FINAL else path.parent.parent
+        known = (run / EXPERIMENT).is_file() and path in (run / FINAL, run / BEST)
+        return subject_of(run) if known else Subject(name=path.stem, network=path)
+    if (path / EXPERIMENT).is_file():
         return _run(path)
     folder = path if path.is_dir() else path.parent
     if not (folder / MANIFEST_NAME).is_file():
-        raise SourceError(f"{path}: is no run ({RUN}), no .keras network and no model with its {MANIFEST_NAME}")
+        raise SourceError(f"{path}: is no run ({EXPERIMENT}), no .keras network and no model with its {MANIFEST_NAME}")
     manifest = _manifest(folder)
     recipe = Path(str(manifest.provenance.get("recipe", folder.name))).stem
     return Subject(name=f"{recipe} {manifest.version}", exported={manifest.label_scheme: folder})
@@ -108,14 +108,14 @@ def subject_of(path: Path) -> Subject:
 def _run(path: Path) -> Subject:
     if not (path / BEST).is_file():
         raise SourceError(f"{path}: the run has no {BEST} yet; its first epoch is not over")
-    facts = json.loads((path / RUN).read_text())
+    facts = facts_of(path)
     folders = sorted(found.parent for found in path.glob(f"*/{MANIFEST_NAME}"))
     return Subject(
         name=Path(facts["recipe"]).stem,
         network=path / BEST,
         facts=facts,
         recipe=read_recipe(path / RECIPE),
-        epochs=[json.loads(line) for line in (path / PROGRESS).read_text().splitlines()],
+        epochs=history_of(path),
         exported={_manifest(folder).label_scheme: folder for folder in folders},
     )
 

@@ -151,7 +151,6 @@ def _write_split(path: Path, rows: list[Row], groups: list[str], ids: list[int])
     has = np.array([row.large is not None for row in rows])
     np.savez(
         path,
-        allow_pickle=False,
         images=np.stack([row.image for row in rows]),
         large=np.stack(detailed) if detailed else np.empty((0, side, side), np.uint8),
         large_row=np.where(has, np.cumsum(has) - 1, -1).astype(np.int32),

@@ -3,7 +3,6 @@
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +17,6 @@ from stressvision_training.card import write_card
 from stressvision_training.dataset import Dataset, read_dataset
 from stressvision_training.episodes import thresholds
 from stressvision_training.evaluate import judge, summary
-from stressvision_training.fit import BEST, RECIPE, RUN
 from stressvision_training.gates import Gate, integer_gate, quality_gates, runtime_gates
 from stressvision_training.network import for_device, head_for, load_network, probabilities_of
 from stressvision_training.offsets import fit_fatigue_offset, shift_fatigue
@@ -26,6 +24,7 @@ from stressvision_training.predictor import Int8Predictor
 from stressvision_training.quantise import representative, to_int8
 from stressvision_training.recipe import read_recipe
 from stressvision_training.rows import SourceError
+from stressvision_training.run_folder import BEST, RECIPE, facts_of
 from stressvision_training.runtimes import probabilities_in
 from stressvision_training.truth import Truth, truth_for
 from stressvision_vision.classifier import MANIFEST_NAME, RUNTIMES, Runtime
@@ -44,7 +43,7 @@ def export(
     The data are those the run was trained on, from `data` or where they lay then. `scheme` chooses the head; by
     default it is that of the data.
     """
-    facts = _facts(run)
+    facts = facts_of(run)
     dataset = read_dataset(data or Path(facts["data_folder"]))
     if dataset.digests != facts["data"]:
         raise SourceError(
@@ -80,14 +79,6 @@ def export(
     _write(out, manifest)
     write_card(out, manifest, gates)
     return manifest, gates
-
-
-def _facts(run: Path) -> dict[str, Any]:
-    try:
-        facts: dict[str, Any] = json.loads((run / RUN).read_text())
-    except OSError as error:
-        raise SourceError(f"{run / RUN}: {error.strerror}; give the --out folder of a fit") from error
-    return facts
 
 
 def _manifest(

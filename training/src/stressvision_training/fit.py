@@ -1,10 +1,6 @@
 """Train a network by a recipe: per-epoch checkpoints, a judged moving average, and a record of what made it."""
 
-import importlib.metadata
-import json
 import math
-import os
-import platform
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,26 +11,37 @@ import numpy as np
 from stressvision_contracts.labels import LABELS
 from stressvision_training import checkpoint
 from stressvision_training.architectures import build
+from stressvision_training.backend import limit_threads, policy_of
 from stressvision_training.balance import class_weights, classes_of, row_weights
 from stressvision_training.batches import Batches
+from stressvision_training.board import Board
 from stressvision_training.classes import SCHEMES, serves
-from stressvision_training.dataset import Dataset, file_digest, read_dataset
+from stressvision_training.dataset import Dataset, read_dataset
+from stressvision_training.distillation import Lessons, distilled, read_lessons, with_lessons
 from stressvision_training.evaluate import judge as judge_rows
 from stressvision_training.evaluate import summary
 from stressvision_training.metrics import scores
 from stressvision_training.network import heads_of, load_network, probabilities_of
 from stressvision_training.optimisation import Average, optimiser_of, plateau_rate
 from stressvision_training.pretrained import load_pretrained, pretrained_file
-from stressvision_training.recipe import Recipe, read_recipe, recipe_text
+from stressvision_training.recipe import Head, Recipe, read_recipe
 from stressvision_training.rows import SourceError
-from stressvision_training.targets import head_loss, targets_of
+from stressvision_training.run_folder import (
+    BEST,
+    BOARD,
+    LAST,
+    Beginning,
+    begin,
+    begins,
+    finish,
+    save_network,
+    write_history,
+    write_model_config,
+)
+from stressvision_training.targets import Loss, adjusted, class_shares, head_loss, targets_of
 from stressvision_training.truth import truth_for
 from stressvision_training.tuning import Leg, legs_of, thaw
 
-BEST: Final = "model.keras"
-RUN: Final = "run.json"
-PROGRESS: Final = "progress.jsonl"
-RECIPE: Final = "recipe.toml"
 WEIGHT: Final = "weight"
 """What a batch calls the weights of its rows, beside the heads' targets."""
 
@@ -48,66 +55,142 @@ def fit(
     report: Report = lambda _: None,
     init: Path | None = None,
     changes: Sequence[str] = (),
+    lessons: Path | None = None,
 ) -> dict[str, Any]:
     """Train, or go on training, the run in `out`; return the record of its best epoch.
 
     `changes` are `key=value` for the recipe; `init` is a .keras network of the same architecture whose weights a new
-    run begins with. `report` gets a record per epoch and, in between, `{"epoch", "share"}` as an epoch advances, and
-    first `{"begins"}`, what the weights begin with. `SourceError` when `out` holds a run of another recipe or data.
+    run begins with; `lessons` is what teachers say (`distillation.teach`). `report` gets a record per epoch and, in
+    between, `{"epoch", "share"}` as an epoch advances, and first `{"begins"}`, what the run begins with. `SourceError`
+    when `out` holds a run of another recipe, data or teachers.
     """
     recipe, dataset = read_recipe(recipe_path, changes), read_dataset(data)
-    weights = None if init is not None else pretrained_file(recipe.architecture)
-    _begin(out, recipe_path, recipe, data, dataset, init, weights)
-    report({"begins": begins(recipe, init, weights)})
-    _limit_threads(recipe)
-    train, validation = _limited(dataset.part("train"), recipe), dataset.part("validation")
-    batches = _batches(train, recipe)
-    legs = legs_of(recipe, pretrained=init is not None or weights is not None)
-    done = checkpoint.epochs_done(out)
-    leg = _leg(legs, max(done - 1, 0))
-    model = _network(recipe)
-    _compile(model, recipe, leg, len(batches))
-    if init is not None:
-        _begin_with(model, init)
-    elif weights is not None:
-        load_pretrained(model, weights)
-    average, state = checkpoint.load(out, model) or (model.get_weights(), {"best": None, "epochs": []})
-    moving = Average(average, recipe.optimiser.average)
-    judge = build(recipe.architecture, [head.classes for head in recipe.heads], fixed=True)
-    for epoch in range(done, recipe.epochs):
+    beginning = _beginning(recipe, dataset, init, lessons)
+    begin(out, recipe_path, recipe, data, dataset, beginning)
+    report({"begins": begins(recipe, beginning)})
+    limit_threads(recipe.threads)
+    course = _Course(recipe, dataset, beginning)
+    write_model_config(out, recipe, course.judge)
+    state = course.resume(out / LAST)
+    board = Board(out / BOARD)
+    for epoch in range(len(state["epochs"]), recipe.epochs):
         if _is_stopped(recipe, state):
             break
-        began = time.monotonic()
-        if leg is not _leg(legs, epoch):
-            leg = _leg(legs, epoch)
-            _compile(model, recipe, leg, len(batches))
-        _follow_plateau(model, leg, recipe, state)
-        _seed_dropout(model, recipe.seed, epoch)
-        loss = _epoch(model, moving, batches, epoch, report)
-        judge.set_weights(moving.weights)
-        record = {"epoch": epoch + 1, "epochs": recipe.epochs, "side": recipe.side(epoch), "loss": loss}
-        record |= _judged(judge, validation, recipe.architecture.input_size)
-        record["seconds"] = time.monotonic() - began
-        record["eta_seconds"] = _remaining(recipe, epoch, record["seconds"])
+        record = course.epoch(epoch, state["epochs"], report)
         if state["best"] is None or recipe.select == "last" or record[recipe.select] >= state["best"][recipe.select]:
             state["best"] = record
-            _save_model(judge, out)
+            save_network(course.judge, out / BEST)
         state["epochs"].append(record)
-        checkpoint.save(out, model, moving.weights, state)
-        (out / PROGRESS).write_text("".join(json.dumps(done) + "\n" for done in state["epochs"]))
+        checkpoint.save(out / LAST, course.model, course.moving.weights, state)
+        write_history(out, state["epochs"])
+        board.add(record)
         report(record)
+    finish(out, state["epochs"])
     best: dict[str, Any] = state["best"]
     return best
 
 
-def begins(recipe: Recipe, init: Path | None, weights: Path | None) -> str:
-    """Return in words what the weights of a run begin with."""
-    if init is not None:
-        return f"with the weights of {init}"
-    if weights is not None:
-        return f"with pretrained weights, {weights}"
-    spared = "; `tuning` is left out, all layers learn from the start" if recipe.tuning else ""
-    return f"from scratch, no pretrained weights{spared}"
+class _Course:
+    """A network on its way through the epochs of a recipe; `judge` holds its averaged weights in float32."""
+
+    def __init__(self, recipe: Recipe, dataset: Dataset, beginning: Beginning) -> None:
+        self._recipe, self._validation = recipe, dataset.part("validation")
+        train = _limited(dataset.part("train"), recipe)
+        lessons = beginning.lessons if recipe.distillation else None
+        self._batches = _batches(train, recipe, lessons)
+        self._losses = {head.classes: _loss(head, train, recipe, lessons) for head in recipe.heads}
+        pretrained = beginning.init is not None or beginning.weights is not None
+        self._legs = legs_of(recipe, pretrained=pretrained)
+        self.model = _network(recipe)
+        self._begin_leg(self._legs[0])
+        if beginning.init is not None:
+            _begin_with(self.model, beginning.init)
+        elif beginning.weights is not None:
+            load_pretrained(self.model, beginning.weights)
+        self.moving = Average(self.model.get_weights(), recipe.optimiser.average)
+        self.judge = build(recipe.architecture, [head.classes for head in recipe.heads], fixed=True)
+
+    def resume(self, path: Path) -> dict[str, Any]:
+        """Go on from the checkpoint at `path`, if there is one; return the state of the run."""
+        done = checkpoint.epochs_done(path)
+        leg = self._leg_of(max(done - 1, 0))
+        if leg is not self._leg:
+            self._begin_leg(leg)
+        if not done:
+            return {"best": None, "epochs": []}
+        average, state = checkpoint.load(path, self.model)
+        self.moving = Average(average, self._recipe.optimiser.average)
+        return state
+
+    def epoch(self, number: int, before: Sequence[dict[str, Any]], report: Report) -> dict[str, Any]:
+        """Train epoch `number`, counted from 0; return its record. `before` are the records of those before it."""
+        from keras import ops
+
+        began = time.monotonic()
+        recipe, leg = self._recipe, self._leg_of(number)
+        if leg is not self._leg:
+            self._begin_leg(leg)
+        if number and recipe.side(number) != recipe.side(number - 1):
+            # a step that was traced for several sizes rounds otherwise than one that a resumed run traces for one
+            self.model.make_train_function(force=True)
+        if leg.optimiser.plateau is not None:
+            figures = [record[recipe.select] for record in before[leg.first :]]
+            rate = plateau_rate(leg.optimiser.rate, leg.optimiser.plateau, figures)
+            self.model.optimizer.learning_rate.assign(rate)
+        _seed_dropout(self.model, recipe.seed, number)
+        loss = self._train(number, report)
+        self.judge.set_weights(self.moving.weights)
+        record = {"epoch": number + 1, "epochs": recipe.epochs, "side": recipe.side(number), "loss": loss}
+        record |= {"rate": float(ops.convert_to_numpy(self.model.optimizer.learning_rate))}
+        record |= _judged(self.judge, self._validation, recipe.architecture.input_size)
+        record["seconds"] = time.monotonic() - began
+        record["eta_seconds"] = _remaining(recipe, number, record["seconds"])
+        return record
+
+    def _train(self, number: int, report: Report) -> float:
+        losses = []
+        steps = len(self._batches)
+        for step, (faces, targets) in enumerate(self._batches.epoch(number)):
+            weight = targets.pop(WEIGHT, None)
+            asked = with_lessons(targets)
+            weights = None if weight is None else dict.fromkeys(asked, weight)
+            losses.append(float(np.ravel(self.model.train_on_batch(faces, asked, sample_weight=weights))[0]))
+            if not math.isfinite(losses[-1]):
+                raise FloatingPointError(
+                    f"loss is {losses[-1]} in epoch {number + 1}, step {step + 1}; lower optimiser.rate"
+                )
+            self.moving.follow(self.model, number * steps + step)
+            if step % 10 == 0:
+                report({"epoch": number + 1, "share": (step + 1) / steps})
+        return float(np.mean(losses[-100:]))
+
+    def _leg_of(self, epoch: int) -> Leg:
+        return next((leg for leg in self._legs if epoch < leg.until), self._legs[-1])
+
+    def _begin_leg(self, leg: Leg) -> None:
+        import keras
+
+        self._leg = leg
+        thaw(self.model, leg.backbone)
+        optimiser = optimiser_of(leg.optimiser, leg.until - leg.first, len(self._batches))
+        optimiser.build(self.model.trainable_variables)
+        self.model.compile(
+            optimizer=optimiser,
+            loss=self._losses,
+            loss_weights={head.classes: head.weight for head in self._recipe.heads},
+            jit_compile="auto" if keras.backend.backend() == "jax" else False,
+        )
+
+
+def _beginning(recipe: Recipe, dataset: Dataset, init: Path | None, lessons: Path | None) -> Beginning:
+    if lessons is not None and recipe.distillation is None:
+        raise SourceError(f"{lessons}: the recipe has no [distillation]; add one, or leave --lessons out")
+    taught = None if lessons is None else read_lessons(lessons, dataset)
+    missing = [head.classes for head in recipe.heads if taught is not None and head.classes not in taught.logits]
+    if missing:
+        raise SourceError(f"{lessons}: the teachers say nothing about {', '.join(missing)}; ask others, with that head")
+    weights = None if init is not None else pretrained_file(recipe.architecture)
+    return Beginning(init=init, weights=weights, lessons=taught)
 
 
 def _is_stopped(recipe: Recipe, state: dict[str, Any]) -> bool:
@@ -123,17 +206,6 @@ def _seed_dropout(model: Any, seed: int, epoch: int) -> None:
             generator.state.assign(np.random.default_rng((seed, epoch, number)).integers(0, 2**31, 2, np.uint32))
 
 
-def _follow_plateau(model: Any, leg: Leg, recipe: Recipe, state: dict[str, Any]) -> None:
-    how = leg.optimiser
-    if how.plateau is not None:
-        figures = [record[recipe.select] for record in state["epochs"][leg.first :]]
-        model.optimizer.learning_rate.assign(plateau_rate(how.rate, how.plateau, figures))
-
-
-def _leg(legs: list[Leg], epoch: int) -> Leg:
-    return next((leg for leg in legs if epoch < leg.until), legs[-1])
-
-
 def _limited(train: Dataset, recipe: Recipe) -> Dataset:
     limit = recipe.rows.limit
     if limit is None or limit >= len(train):
@@ -142,15 +214,23 @@ def _limited(train: Dataset, recipe: Recipe) -> Dataset:
     return train.take(np.sort(rows))
 
 
-def _batches(train: Dataset, recipe: Recipe) -> Batches:
+def _batches(train: Dataset, recipe: Recipe, lessons: Lessons | None) -> Batches:
     custom = np.char.startswith(train.sources, "custom")
     repeats = np.where(custom, recipe.rows.custom_repeat, 1)
     targets = {head.classes: targets_of(train, head) for head in recipe.heads}
     fine = any(head.classes == "fer7" for head in recipe.heads)
     labels = train.labels if fine else classes_of(train)
-    weighted = recipe.rows.balance == "weights"
-    extras = {WEIGHT: row_weights(labels, class_weights(labels))} if weighted else None
+    extras = lessons.of(train.ids, recipe.distillation) if lessons and recipe.distillation else {}
+    if recipe.rows.balance == "weights":
+        extras[WEIGHT] = row_weights(labels, class_weights(labels))
     return Batches(train.images, targets, repeats, recipe, face=train.face, labels=labels, extras=extras)
+
+
+def _loss(head: Head, train: Dataset, recipe: Recipe, lessons: Lessons | None) -> Loss:
+    loss: Loss = head_loss
+    if head.adjustment:
+        loss = adjusted(loss, class_shares(targets_of(train, head)), head.adjustment)
+    return distilled(loss, recipe.distillation) if lessons and recipe.distillation else loss
 
 
 def _judged(judge: Any, validation: Dataset, side: int) -> dict[str, Any]:
@@ -167,42 +247,14 @@ def _judged(judge: Any, validation: Dataset, side: int) -> dict[str, Any]:
     return means | {f"{scheme}_{name}": value for scheme, short in found.items() for name, value in short.items()}
 
 
-def _epoch(model: Any, moving: Average, batches: Batches, epoch: int, report: Report) -> float:
-    losses = []
-    for step, (faces, targets) in enumerate(batches.epoch(epoch)):
-        weight = targets.pop(WEIGHT, None)
-        weights = None if weight is None else dict.fromkeys(targets, weight)
-        losses.append(float(np.ravel(model.train_on_batch(faces, targets, sample_weight=weights))[0]))
-        if not math.isfinite(losses[-1]):
-            raise FloatingPointError(
-                f"loss is {losses[-1]} in epoch {epoch + 1}, step {step + 1}; lower optimiser.rate"
-            )
-        moving.follow(model, epoch * len(batches) + step)
-        if step % 10 == 0:
-            report({"epoch": epoch + 1, "share": (step + 1) / len(batches)})
-    return float(np.mean(losses[-100:]))
-
-
 def _network(recipe: Recipe) -> Any:
     import keras
 
     keras.utils.set_random_seed(recipe.seed)
-    keras.mixed_precision.set_dtype_policy(recipe.precision)
+    keras.mixed_precision.set_dtype_policy(policy_of(recipe.precision))
     model = build(recipe.architecture, [head.classes for head in recipe.heads])
     keras.mixed_precision.set_dtype_policy("float32")
     return model
-
-
-def _compile(model: Any, recipe: Recipe, leg: Leg, steps: int) -> None:
-    thaw(model, leg.backbone)
-    optimiser = optimiser_of(leg.optimiser, leg.until - leg.first, steps)
-    optimiser.build(model.trainable_variables)
-    model.compile(
-        optimizer=optimiser,
-        loss={head.classes: head_loss for head in recipe.heads},
-        loss_weights={head.classes: head.weight for head in recipe.heads},
-        jit_compile=False,
-    )
 
 
 def _begin_with(model: Any, init: Path) -> None:
@@ -210,68 +262,6 @@ def _begin_with(model: Any, init: Path) -> None:
         model.set_weights(load_network(init).get_weights())
     except ValueError as error:
         raise SourceError(f"{init}: its layers are not those of the recipe: {error}") from error
-
-
-def _origin(init: Path) -> dict[str, Any]:
-    """Return the digest of the network that a run begins with, and of its own run what lies beside it."""
-    facts = json.loads((init.parent / RUN).read_text()) if (init.parent / RUN).is_file() else {}
-    lines = (init.parent / PROGRESS).read_text().splitlines() if (init.parent / PROGRESS).is_file() else []
-    return {"sha256": file_digest(init), "recipe": facts.get("recipe"), "epochs": len(lines)}
-
-
-def _limit_threads(recipe: Recipe) -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import cv2
-    import tensorflow as tf
-
-    cv2.setNumThreads(1)
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(recipe.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        return  # TensorFlow is already running in this process and keeps the threads it has
-
-
-def _begin(
-    out: Path,
-    recipe_path: Path,
-    recipe: Recipe,
-    data: Path,
-    dataset: Dataset,
-    init: Path | None,
-    weights: Path | None,
-) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    stored = out / RUN
-    if stored.is_file():
-        before = json.loads(stored.read_text())
-        if before["data"] != dataset.digests or read_recipe(out / RECIPE) != recipe:
-            raise SourceError(f"{out}: holds a run of another recipe or other data; give another --out")
-        return
-    as_given = recipe == read_recipe(recipe_path)
-    (out / RECIPE).write_text(recipe_path.read_text(encoding="utf-8") if as_given else recipe_text(recipe))
-    versions = {name: importlib.metadata.version(name) for name in ("tensorflow-cpu", "keras", "numpy")}
-    facts = {
-        "recipe": recipe_path.name,
-        "recipe_as_given": as_given,
-        "seed": recipe.seed,
-        "labels": dataset.scheme,
-        "init": _origin(init) if init else None,
-        "begins": begins(recipe, init, weights),
-        "weights_sha256": file_digest(weights) if weights else None,
-        "data": dataset.digests,
-        "data_folder": str(data.resolve()),
-        "versions": versions,
-        "machine": platform.machine(),
-        "python": platform.python_version(),
-    }
-    stored.write_text(json.dumps(facts, indent=2) + "\n")
-
-
-def _save_model(judge: Any, out: Path) -> None:
-    partial = out / "partial.keras"
-    judge.save(partial)
-    partial.replace(out / BEST)
 
 
 def _remaining(recipe: Recipe, epoch: int, seconds: float) -> float:

@@ -10,18 +10,16 @@ from keras import layers
 class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # keras has no types
     """`keras.layers.BatchNormalization` with the same weights and results, over the last axis of images.
 
-    On a backend without a fused kernel it is Keras's own.
+    On another backend than TensorFlow it is Keras's own.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise by the batch's moments in training, else by the moving ones; all weights are float32."""
-        backend = keras.backend.backend()
-        if mask is not None or len(inputs.shape) != 4 or backend not in ("tensorflow", "torch"):
+        if mask is not None or len(inputs.shape) != 4 or keras.backend.backend() != "tensorflow":
             return super().call(inputs, training=training, mask=mask)
-        live = bool(training) and self.trainable
-        return self._tensorflow(inputs, live) if backend == "tensorflow" else self._torch(inputs, live)
+        return self._fused(inputs, live=bool(training) and self.trainable)
 
-    def _tensorflow(self, inputs: Any, live: bool) -> Any:
+    def _fused(self, inputs: Any, *, live: bool) -> Any:
         from tensorflow.compat.v1.nn import fused_batch_norm
 
         scale, offset = self.gamma.value, self.beta.value
@@ -33,18 +31,3 @@ class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc] 
         for moving, now in ((mean, now_mean), (variance, now_variance)):
             moving.assign(moving * self.momentum + now * (1 - self.momentum))
         return outputs
-
-    def _torch(self, inputs: Any, live: bool) -> Any:
-        from torch.nn.functional import batch_norm  # type: ignore[import-not-found]  # an optional backend
-
-        moments = (self.moving_mean.value, self.moving_variance.value)
-        outputs = batch_norm(
-            inputs.movedim(-1, 1),
-            *moments,
-            self.gamma.value,
-            self.beta.value,
-            training=live,
-            momentum=1 - self.momentum,
-            eps=self.epsilon,
-        )
-        return outputs.movedim(1, -1)

@@ -30,6 +30,8 @@ class Head(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     smoothing: Share = 0.0
     weight: Positives = 1.0
     """Weight of this head's loss beside the others'."""
+    adjustment: Annotated[float, Meta(ge=0.0)] = 0.0
+    """How far training logits are shifted by the log of each class's share: 1 is for the balanced error, 0 none."""
 
 
 class Phase(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +108,16 @@ class Augmentation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Both parameters of the Beta distribution of the share of a second picture; 0 is none."""
 
 
+class Distillation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Learn from teachers too: `share` of the loss, softened by `temperature`.
+
+    A run that is not given what they say (`teach`) learns from the labels alone.
+    """
+
+    share: Share = 0.5
+    temperature: Positives = 2.0
+
+
 class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that decides a run, apart from the data.
 
@@ -117,7 +129,8 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     epochs: Positive
     batch: Positive
     threads: Positive = 2
-    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
+    """`auto`: mixed_float16 where there is a GPU, else float32."""
     select: Literal["accuracy", "macro_f1", "last"] = "macro_f1"
     stop_after: Positive | None = None
     """Epochs without a better figure after which the run ends."""
@@ -128,6 +141,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     optimiser: Optimiser
     rows: Rows = Rows()
     augmentation: Augmentation = Augmentation()
+    distillation: Distillation | None = None
 
     def side(self, epoch: int) -> int:
         """Return the picture side of `epoch`, counted from 0."""

@@ -4,6 +4,7 @@ A row of targets is a distribution over the head's classes; or ones for all that
 more than one; or zeros, when the head is not asked about this face.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from stressvision_training.ferplus import grouped_votes
 from stressvision_training.recipe import Head
 
 Targets = NDArray[np.float32]
+Loss = Callable[[Any, Any], Any]
+"""Of targets and logits, a loss per row."""
 
 
 def targets_of(data: Dataset, head: Head) -> Targets:
@@ -68,3 +71,25 @@ def head_loss(targets: Any, logits: Any) -> Any:
     inside = ops.logsumexp(ops.where(targets > 0, log_p, -1e9), axis=-1)
     total = ops.sum(targets, axis=-1)
     return ops.where(total > 1.5, -inside, ops.where(total > 0.5, entropy, 0.0))
+
+
+def class_shares(targets: Targets) -> NDArray[np.float32]:
+    """Return the share of each class in targets; the rows that leave several classes open do not count."""
+    plain = targets[np.isclose(targets.sum(axis=1), 1)]
+    counts = plain.sum(axis=0) + 1.0
+    return np.asarray(counts / counts.sum(), np.float32)
+
+
+def adjusted(loss: Loss, shares: NDArray[np.float32], adjustment: float) -> Loss:
+    """Return `loss` on logits that are shifted in favour of frequent classes, so that unshifted ones favour none.
+
+    Logit adjustment: Menon et al. 2021, equation 10.
+    """
+    shift = adjustment * np.log(shares)
+
+    def of_shifted(targets: Any, logits: Any) -> Any:
+        from keras import ops
+
+        return loss(targets, ops.cast(logits, "float32") + shift)
+
+    return of_shifted

@@ -16,6 +16,9 @@ def fit(
     data: Data,
     out: Annotated[Path, typer.Option(help="The run's folder; an interrupted run in it goes on.")],
     init: Annotated[Path | None, typer.Option(help="A .keras network of the same architecture to begin with.")] = None,
+    lessons: Annotated[
+        Path | None, typer.Option(help="What teachers say (`teach`), for a recipe with [distillation].")
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a number of the recipe; may be given again."),
@@ -40,7 +43,7 @@ def fit(
                 progress.console.print(_line(record), highlight=False)
 
         try:
-            best = run(recipe, data, out, report, init, changes or ())
+            best = run(recipe, data, out, report, init, changes or (), lessons)
         except (SourceError, OSError, FloatingPointError) as error:
             raise fail(error) from error
     print(json.dumps({"best": best}) if as_json else f"best: {_line(best)}\nin {out}")
