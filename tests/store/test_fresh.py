@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stressvision_store import fresh, intake
-from stressvision_store.intake import BUCKET, Flush
+from stressvision_store.flushes import Flush
+from stressvision_store.intake_statements import BUCKET
 from support.database import Database
 from support.flushes import MODELS, NOW, flush_of, merged, rows, run
 from support.intake import make_episode, make_gap, make_window

@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from stressvision_store import intake
-from stressvision_store.intake import Flush
+from stressvision_store.binary import Connection
+from stressvision_store.flushes import Flush
 from stressvision_store.records import GAP, LAYOUTS, binary_columns, content_of, id_of, pack_array, place_of
 from stressvision_store.tables import RawEvent
 from support.database import Database
@@ -17,7 +18,7 @@ from support.intake import make_episode, make_gap, make_window
 
 
 def store(database: Database, *flushes: Flush) -> list:
-    async def use(connection: intake.Connection) -> list:
+    async def use(connection: Connection) -> list:
         return [await intake.store(connection, flush, MODELS) for flush in flushes]
 
     return run(database, use)
@@ -111,7 +112,7 @@ def test_a_refused_event_is_kept_once(database: Database):
 
 @pytest.mark.db
 def test_a_conflict_moves_from_duplicates_to_refusals(database: Database):
-    async def use(connection: intake.Connection) -> None:
+    async def use(connection: Connection) -> None:
         await intake.refuse(connection, [letter(reason="conflict"), letter(reason="conflict", event_id="y")])
         await intake.refuse(connection, [letter(reason="conflict")])
 
@@ -126,7 +127,7 @@ def test_verdicts_by_what_is_stored(database: Database):
     replay, forged = record(event, place=1), record(event | {"faces": 2}, place=2)
     pair = [record(twice, place=3), record(twice, place=4)]
 
-    async def use(connection: intake.Connection) -> dict:
+    async def use(connection: Connection) -> dict:
         await intake.store(connection, Flush(windows=[first], sent={1: (1, 1)}), MODELS)
         flush = Flush(windows=sorted([replay, forged, *pair]), sent={1: (4, 1)})
         inserted = await intake.store(connection, flush, MODELS)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import msgspec
 import psycopg
 
-from stressvision_store import intake
 from stressvision_store.arrivals import ArrivedEvent
-from stressvision_store.intake import Flush, Letter
+from stressvision_store.binary import Connection, connect
+from stressvision_store.flushes import Flush, Letter
 from stressvision_store.records import pack
 from support.database import Database
 
@@ -49,9 +49,9 @@ def letter(**changes) -> Letter:
     return Letter(**{**values, "sent_at": NOW, "boot_id": "b", **changes})
 
 
-def run(database: Database, use: Callable[[intake.Connection], Awaitable]):
+def run(database: Database, use: Callable[[Connection], Awaitable]):
     async def connected():
-        connection = await intake.connect(database.url("ingest"), name="test", statement_timeout_s=5)
+        connection = await connect(database.url("ingest"), name="test", statement_timeout_s=5)
         try:
             return await use(connection)
         finally:

@@ -12,11 +12,14 @@ from typing import Final
 
 import psycopg
 
-from stressvision_store.intake import FIRST_AFTER_EVENTS, INSERT_EVENTS, Connection, Flush, event_parameters
+from stressvision_store.binary import Connection
+from stressvision_store.flushes import Flush
+from stressvision_store.intake import event_parameters
+from stressvision_store.intake_statements import FIRST_AFTER_EVENTS, INSERT_EVENTS
 from stressvision_store.records import EPISODE, WINDOW, WORD, Layout, device_of, lost_of
 
 BUCKET_S: Final = 300
-"""`intake.BUCKET`, whose grid since 1970 is also one since 2000, when Postgres' time begins."""
+"""`intake_statements.BUCKET`, whose grid since 1970 is also one since 2000, when Postgres' time begins."""
 
 _POSTGRES_EPOCH_S: Final = 946_684_800
 _US: Final = 1_000_000

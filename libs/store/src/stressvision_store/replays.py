@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import func
 from sqlmodel import Session, col, update
 
-from stressvision_store.intake import Connection
+from stressvision_store.binary import Connection
 from stressvision_store.refusals import InvalidError
 from stressvision_store.tables import DeadLetter
 

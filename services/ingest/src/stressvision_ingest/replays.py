@@ -20,6 +20,7 @@ from stressvision_ingest.rules import Terms
 from stressvision_ingest.settings import Settings
 from stressvision_ingest.verdicts import CONFLICT_DETAIL, Judged, judge
 from stressvision_store import intake, replays
+from stressvision_store.binary import Connection, connect
 from stressvision_store.intake import Verdict
 from stressvision_store.replays import AskedLetter
 
@@ -61,7 +62,7 @@ class Replays:
 
     async def _sweep(self) -> None:
         """All that are asked for now, one after the other."""
-        connection = await intake.connect(
+        connection = await connect(
             self._settings.database_url.get_secret_value(),
             name="stressvision-ingest-replays",
             statement_timeout_s=self._settings.statement_timeout_s,
@@ -83,7 +84,7 @@ class Replays:
         finally:
             await connection.close()
 
-    async def _replay(self, connection: intake.Connection, letter: AskedLetter) -> str:
+    async def _replay(self, connection: Connection, letter: AskedLetter) -> str:
         """The outcome: stored, duplicate or rejected. Within the transaction that holds the letter."""
         refusal = None
         try:
@@ -129,7 +130,7 @@ class Replays:
             return None  # a body that was cut is no JSON
         return judged if judged.size == 1 else None
 
-    async def _store(self, connection: intake.Connection, judged: Judged) -> str | tuple[str, str]:
+    async def _store(self, connection: Connection, judged: Judged) -> str | tuple[str, str]:
         """Stored or duplicate; or reason and detail of a new refusal, and nothing is stored."""
         verdict: str | tuple[str, str] = ("conflict", CONFLICT_DETAIL)
         try:
@@ -143,7 +144,7 @@ class Replays:
             return "bad_value", printable(f"Postgres refuses it: {error}")
         return verdict
 
-    async def _known(self, connection: intake.Connection, judged: Judged, inserted: frozenset[bytes]) -> Verdict:
+    async def _known(self, connection: Connection, judged: Judged, inserted: frozenset[bytes]) -> Verdict:
         found = await intake.verdicts(connection, judged.flush.records(), inserted)
         ((verdict,),) = found.values()
         return verdict

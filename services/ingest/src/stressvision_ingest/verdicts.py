@@ -24,7 +24,7 @@ from stressvision_ingest.decoding import decode, identity, printable, reason_of
 from stressvision_ingest.errors import TooLargeError
 from stressvision_ingest.rules import RefusedEvent, Rules, Terms
 from stressvision_store.arrivals import ArrivedBatch, ArrivedEvent, ArrivedWindow
-from stressvision_store.intake import Flush, Letter
+from stressvision_store.flushes import Flush, Letter
 from stressvision_store.records import place_of
 
 MAX_LETTER_BYTES: Final = 4_096
