@@ -1,5 +1,6 @@
 """How a device joins, what is known of it, and what it last said."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -71,6 +72,27 @@ def test_a_known_key_with_a_fresh_code_keeps_its_id_and_moves(database: Database
             (second, True),
         ]
         assert placements[0].removed_at == placements[1].placed_at
+
+
+def test_a_device_that_takes_a_station_replaces_the_one_that_stood_there(database: Database):
+    station = make_station(database.engine(), "a")
+    old = join(database, new_code(database.engine(), station_id=station))
+    new = join(database, new_code(database.engine(), station_id=station), OTHER_KEY)
+    with transaction(database.engine()) as session:
+        left, came = session.exec(select(Placement).order_by(Placement.id)).all()
+        assert (left.device_id, came.device_id) == (old, new)
+        assert left.removed_at == came.placed_at
+        assert came.removed_at is None
+
+
+def test_of_two_devices_that_take_a_station_at_once_one_stays(database: Database):
+    station = make_station(database.engine(), "a")
+    codes = [new_code(database.engine(), station_id=station) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda place: join(database, codes[place], bytes([place]) * 32), range(8)))
+    with transaction(database.engine()) as session:
+        assert len(session.exec(select(Placement)).all()) == 8
+        assert len(session.exec(select(Placement).where(Placement.removed_at.is_(None))).all()) == 1
 
 
 def test_a_revoked_key_is_told_so_even_with_a_fresh_code(database: Database):

@@ -12,6 +12,8 @@ MODULES = (
     "stressvision_control.metrics",
     "stressvision_worker.metrics",
     "stressvision_worker.beat",
+    "stressvision_agent.metrics",
+    "stressvision_agent.vision_metrics",
 )
 NAME = re.compile(r"\bstressvision_[a-z0-9_]+")
 

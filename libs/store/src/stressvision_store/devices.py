@@ -19,6 +19,10 @@ UNPLACED_PROFILE: Final[SiteProfile] = "safety"
 """What holds for a device that stands at no station: the profile that a site is born with."""
 
 
+_STATIONS: Final = 0x5357
+"""Advisory locks of this class are on stations that a device is about to take."""
+
+
 class ExpiredError(RefusedError):
     """An enrolment code came too late."""
 
@@ -103,8 +107,11 @@ def _claim_code(session: Session, code_hash: bytes) -> EnrolmentCode:
 def enrol(session: Session, *, code_hash: bytes, public_key: bytes, request: EnrolmentRequest) -> int:
     """Let the holder of a code join; return the device's id. The same key with the same code gets the same id again.
 
-    A known key with a fresh code keeps its id and moves to the code's station. Raise `NotFoundError` for an unknown
-    code, `ConflictError` for one that another key used, `ExpiredError`, or `RevokedError` for a key that was shut out.
+    A known key with a fresh code keeps its id and moves to the code's station. Another device that stood there is
+    replaced: what it saw until now keeps its place, what it sees from now on has none.
+
+    Raise `NotFoundError` for an unknown code, `ConflictError` for one that another key used, `ExpiredError`, or
+    `RevokedError` for a key that was shut out.
     """
     code = _claim_code(session, code_hash)
     known = select(Device).where(col(Device.public_key) == public_key).with_for_update()
@@ -130,9 +137,14 @@ def enrol(session: Session, *, code_hash: bytes, public_key: bytes, request: Enr
 
 
 def _place(session: Session, device_id: int, station_id: int, at: datetime) -> None:
+    """Let the device stand there, instead of where it stood and of what stood there: a station has one at a time."""
+    session.execute(select(func.pg_advisory_xact_lock(_STATIONS, station_id)))
     session.execute(
         update(Placement)
-        .where(col(Placement.device_id) == device_id, col(Placement.removed_at).is_(None))
+        .where(
+            (col(Placement.device_id) == device_id) | (col(Placement.station_id) == station_id),
+            col(Placement.removed_at).is_(None),
+        )
         .values(removed_at=at)
     )
     session.add(Placement(device_id=device_id, station_id=station_id, placed_at=at))
