@@ -115,12 +115,15 @@ def run(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def model(run: Path, folder: Path) -> Path:
     """Return the exported model folder."""
-    done = _train("export", run, "--out", folder / "model", "--version", "9.8.7", "--json")
+    formats = ["--formats", "int8,float16,float32"]
+    done = _train("export", run, "--out", folder / "model", "--version", "9.8.7", "--json", *formats)
     assert done.returncode == 0, done.stdout + done.stderr
     gates = {gate["name"]: gate for gate in json.loads(done.stdout.splitlines()[-1])["gates"]}
     both = importlib.util.find_spec("tflite_runtime") is not None
     assert gates["same label in both interpreters"]["met"] is (True if both else None)
     assert gates["float tensors"]["figure"] == 0
+    assert gates["same label as float, float16 file"]["met"]
+    assert gates["same label as float, float32 file"]["met"]
     return folder / "model"
 
 
@@ -233,7 +236,39 @@ def test_the_benchmark_gives_times_and_verdicts(model: Path) -> None:
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
     assert found["p50_ms"] <= found["p95_ms"] <= found["p99_ms"]
-    assert {verdict["name"] for verdict in found["verdicts"]} == {"p50_ms", "p95_ms", "size_bytes"}
+    verdicts = {verdict["name"]: verdict for verdict in found["verdicts"]}
+    assert set(verdicts) == {"accuracy", "p50_ms", "p95_ms", "size_bytes"}
+    said = read_manifest((model / "manifest.json").read_bytes()).scores["int8"]["test"]["accuracy"]
+    assert (verdicts["accuracy"]["figure"], verdicts["accuracy"]["bar"]) == (said, 0.84)
+    assert verdicts["accuracy"]["met"] == (said >= 0.84)
+
+
+def test_the_benchmark_measures_the_accuracy_of_a_bare_file_on_data(model: Path, folder: Path) -> None:
+    bare = model / "model_float32.tflite"
+    asked = ["benchmark", str(bare), "--runs", "5", "--json"]
+    unknown = json.loads(CliRunner().invoke(app, asked).output)
+    assert (unknown["accuracy"], unknown["verdicts"][0]["met"]) == (None, None)
+    known = json.loads(CliRunner().invoke(app, [*asked, "--data", str(folder / "data")]).output)
+    assert known["accuracy"] > 0.9
+    assert "FER+ consensus" in known["verdicts"][0]["what"]
+    shown = CliRunner().invoke(app, ["benchmark", str(bare), "--runs", "5"]).output
+    assert "not measured" in shown
+
+
+def test_two_models_are_set_against_each_other_on_the_same_rows(model: Path, folder: Path) -> None:
+    asked = ["evaluate", str(model), "--data", str(folder / "data")]
+    other = ["--against", str(model / "model_float32.tflite")]
+    found = json.loads(CliRunner().invoke(app, [*asked, *other, "--json"]).output)["against"]
+    assert found["rows"] == 78
+    assert found["only_this_right"] + found["only_other_right"] <= 5
+    assert 0 <= found["p_value"] <= 1
+    assert "McNemar" in CliRunner().invoke(app, [*asked, *other]).output
+
+
+def test_an_unknown_format_is_named(run: Path, folder: Path) -> None:
+    done = CliRunner().invoke(app, ["export", str(run), "--out", str(folder / "no"), "--formats", "int8,int4"])
+    assert done.exit_code == 1
+    assert "int4 is none of int8, float16, float32" in done.output
 
 
 def test_an_empty_split_is_named(model: Path, folder: Path) -> None:

@@ -10,9 +10,10 @@ from stressvision_training.truth import RULES, SAYINGS
 
 SCORES: Final[dict[str, str]] = {
     "rows": "faces with one label",
-    "accuracy": "accuracy, all sources",
-    "macro_f1": "macro-F1, all sources",
-    "ece": "expected calibration error by own labels, 15 bins",
+    "accuracy": "accuracy, all sources, by the rule that the scheme follows",
+    "macro_f1": "macro-F1, likewise",
+    "ece": "expected calibration error, likewise, 15 bins",
+    "own_accuracy": "accuracy, all sources, by the labels that the data came with",
     "fer2013_accuracy": "accuracy on FER-2013 rows, FER-2013's own labels",
     "custom_accuracy": "accuracy on company pictures, their own labels",
     **{f"ferplus_{rule}_accuracy": f"accuracy on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
@@ -21,6 +22,7 @@ SCORES: Final[dict[str, str]] = {
     "fatigue_recall": "fatigue recall, people not trained on",
     "fatigue_false_on_fer2013": "FER-2013 faces taken for fatigue",
     "fatigue_false_on_alert_controls": "alert controls taken for fatigue",
+    "fatigue_balanced_against_alert": "fatigue against alert controls, balanced accuracy",
 }
 
 TAUGHT: Final[dict[str, str]] = {

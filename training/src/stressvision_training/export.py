@@ -3,8 +3,9 @@
 import hashlib
 import importlib.metadata
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
@@ -17,11 +18,11 @@ from stressvision_training.card import write_card
 from stressvision_training.dataset import Dataset, read_dataset
 from stressvision_training.episodes import thresholds
 from stressvision_training.evaluate import judge, summary
-from stressvision_training.gates import Gate, integer_gate, quality_gates, runtime_gates
+from stressvision_training.gates import Gate, format_gate, integer_gate, quality_gates, runtime_gates
 from stressvision_training.network import for_device, head_for, load_network, probabilities_of
 from stressvision_training.offsets import fit_fatigue_offset, shift_fatigue
-from stressvision_training.predictor import Int8Predictor
-from stressvision_training.quantise import representative, to_int8
+from stressvision_training.predictor import BarePredictor, Int8Predictor
+from stressvision_training.quantise import representative, to_float, to_int8
 from stressvision_training.recipe import read_recipe
 from stressvision_training.rows import SourceError
 from stressvision_training.run_folder import BEST, RECIPE, facts_of
@@ -30,18 +31,35 @@ from stressvision_training.truth import Truth, truth_for
 from stressvision_vision.classifier import MANIFEST_NAME, RUNTIMES, Runtime
 
 MODEL: Final = "model_int8.tflite"
+Format = Literal["float16", "float32"]
+FORMATS: Final[tuple[Format, ...]] = ("float16", "float32")
+"""What may lie beside the INT8 file, which is always there; `model_FORMAT.tflite`, without a manifest."""
 LICENCE_NOTE: Final = (
     "Weights derived from data offered for research only: {sources}. For evaluation; not licensed for commercial use."
 )
 
 
+def formats_of(text: str) -> list[Format]:
+    """Return what `text` names beside `int8`, which needs no naming; `SourceError` on anything else."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in ("int8", *FORMATS)]
+    if unknown:
+        raise SourceError(f"--formats {text}: {', '.join(unknown)} is none of int8, {', '.join(FORMATS)}")
+    return [name for name in FORMATS if name in names]
+
+
 def export(
-    run: Path, out: Path, version: str, data: Path | None = None, scheme: LabelScheme | None = None
+    run: Path,
+    out: Path,
+    version: str,
+    data: Path | None = None,
+    scheme: LabelScheme | None = None,
+    formats: Sequence[Format] = (),
 ) -> tuple[Manifest, list[Gate]]:
     """Write model, manifest and card of `run` to `out`; return the manifest and the gates, some perhaps unmet.
 
     The data are those the run was trained on, from `data` or where they lay then. `scheme` chooses the head; by
-    default it is that of the data.
+    default it is that of the data. `formats` are written beside the INT8 file.
     """
     facts = facts_of(run)
     dataset = read_dataset(data or Path(facts["data_folder"]))
@@ -64,17 +82,26 @@ def export(
     (out / MODEL).write_bytes(content)
     taught = next(asked.labels for asked in recipe.heads if asked.classes == head)
     provenance = _provenance(facts, recipe.seed, faces_digest, len(faces), dataset)
+    provenance |= {"teachers": facts["teachers"], "code": facts.get("code")}
     provenance |= {"head": head, "taught": taught, "fatigue_offset": offset}
     side, channels = recipe.architecture.input_size, recipe.architecture.channels
     fed = InputSpec(height=side, width=side, channels=channels, margin=0.0)
     manifest = _manifest(content, version, scheme, fed, provenance)
     _write(out, manifest)
-    raw = Int8Predictor(out)(validation.images)
+    faces_of = validation.faces(recipe.architecture.input_size)
+    raw = Int8Predictor(out)(faces_of)
     truth = truth_for(validation, scheme)
     manifest = msgspec.structs.replace(manifest, temperature=fit_temperature(raw[truth >= 0], truth[truth >= 0]))
     _write(out, manifest)
-    whole = probabilities_of(network, validation.images, scheme)
-    gates = _gates(out, whole, validation.images, truth)
+    whole = probabilities_of(network, faces_of, scheme)
+    gates = _gates(out, whole, faces_of, truth)
+    for name in FORMATS:
+        (out / f"model_{name}.tflite").unlink(missing_ok=True)
+    for name in formats:
+        (out / f"model_{name}.tflite").write_bytes(to_float(device, half=name == "float16"))
+        gates.append(
+            format_gate(name, whole, BarePredictor(out / f"model_{name}.tflite", scheme, unit_input=False)(faces_of))
+        )
     manifest = msgspec.structs.replace(manifest, scores=_scores(out, dataset, scheme, gates))
     _write(out, manifest)
     write_card(out, manifest, gates)
@@ -130,7 +157,7 @@ def _gates(out: Path, whole: NDArray[np.float32], images: NDArray[np.uint8], tru
 def _scores(out: Path, dataset: Dataset, scheme: LabelScheme, gates: list[Gate]) -> dict[str, Any]:
     asked = Int8Predictor(out)
     found = {
-        split: summary(judge(asked(part.images), part, scheme))
+        split: summary(judge(asked(part.faces(asked.side)), part, scheme))
         for split in ("validation", "public", "test")
         if (dataset.splits == split).any() and (part := dataset.part(split))
     }

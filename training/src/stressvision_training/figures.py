@@ -1,30 +1,54 @@
-"""Pictures of an evaluation: confusion, scores per class, reliability."""
+"""Pictures of an evaluation: confusion, scores per class, reliability, and the faces most often confused."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_training.metrics import BINS
+from stressvision_training.evaluate import Evaluation
+from stressvision_training.metrics import BINS, calibration_error
+from stressvision_training.sheets import FACES, TILE, save_sheet
+from stressvision_vision.classifier import soften
+
+PAIRS: Final = 5
+"""Confused pairs on the sheet."""
 
 
-def write_figures(
-    out: Path,
-    report: dict[str, Any],
-    probabilities: NDArray[np.float32],
-    truth: NDArray[np.int64],
-) -> list[Path]:
-    """Write confusion.png, per_class.png and reliability.png of `report` to `out`; return their paths."""
+def write_figures(out: Path, found: Evaluation) -> list[Path]:
+    """Write the figures of an evaluation to `out`; return their paths.
+
+    `confused.png` shows faces of the most common errors, the surest ones first: keep it where the data are kept.
+    """
     import matplotlib as mpl
 
     mpl.use("Agg")
     out.mkdir(parents=True, exist_ok=True)
-    labels = list(report["per_class"])
-    _confusion(out / "confusion.png", np.array(report["confusion"]), labels)
-    _per_class(out / "per_class.png", report["per_class"])
-    _reliability(out / "reliability.png", probabilities, truth, report["ece"])
-    return [out / name for name in ("confusion.png", "per_class.png", "reliability.png")]
+    report, clear = found.report, found.truth >= 0
+    probabilities, truth = found.probabilities[clear], found.truth[clear]
+    written = [out / name for name in ("confusion.png", "per_class.png", "reliability.png")]
+    _confusion(written[0], np.array(report["confusion"]), list(report["per_class"]))
+    _per_class(written[1], report["per_class"], report["intervals"]["recall"])
+    curves = {"": probabilities}
+    if found.temperature != 1.0:
+        curves = {"as it is": probabilities, "before temperature": soften(probabilities, 1 / found.temperature)}
+    _reliability(written[2], curves, truth)
+    if report["most_common_errors"]:
+        written.append(out / "confused.png")
+        save_sheet(written[-1], _confused(found))
+    return written
+
+
+def _confused(found: Evaluation) -> list[tuple[str, NDArray[np.uint8]]]:
+    labels = list(found.report["per_class"])
+    chosen, sure = found.probabilities.argmax(axis=1), found.probabilities.max(axis=1)
+    rows = []
+    for error in found.report["most_common_errors"][:PAIRS]:
+        wrong = (found.truth == labels.index(error["true"])) & (chosen == labels.index(error["given"]))
+        surest = np.flatnonzero(wrong)[np.argsort(-sure[wrong])][:FACES]
+        rows.append((f"{error['true']}>{error['given']} {error['rows']}", found.data.faces(TILE, surest)))
+    return rows
 
 
 def _confusion(path: Path, counts: NDArray[np.int64], labels: list[str]) -> None:
@@ -43,7 +67,7 @@ def _confusion(path: Path, counts: NDArray[np.int64], labels: list[str]) -> None
     figure.savefig(path, dpi=120)
 
 
-def _per_class(path: Path, per_class: dict[str, dict[str, float]]) -> None:
+def _per_class(path: Path, per_class: dict[str, dict[str, float]], sure: dict[str, list[float]]) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -51,21 +75,29 @@ def _per_class(path: Path, per_class: dict[str, dict[str, float]]) -> None:
     places = np.arange(len(per_class))
     for shift, name in enumerate(("precision", "recall", "f1")):
         axes.bar(places + 0.27 * (shift - 1), [found[name] for found in per_class.values()], 0.25, label=name)
-    axes.set(ylim=(0, 1), xticks=places, ylabel="share")
+    for place, (label, found) in enumerate(per_class.items()):
+        if label in sure:
+            axes.plot([place, place], sure[label], color="black", linewidth=1)
+            axes.plot(place, found["recall"], color="black", marker=".")
+    axes.set(ylim=(0, 1), xticks=places, ylabel="share (line: recall's 95 % interval)")
     axes.set_xticklabels(list(per_class))
-    axes.legend()
+    axes.legend(loc="lower right")
     figure.savefig(path, dpi=120)
 
 
-def _reliability(path: Path, probabilities: NDArray[np.float32], truth: NDArray[np.int64], ece: float) -> None:
+def _reliability(path: Path, curves: Mapping[str, NDArray[np.float32]], truth: NDArray[np.int64]) -> None:
     from matplotlib.figure import Figure
 
-    sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
-    bins = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
-    there = [b for b in range(BINS) if (bins == b).any()]
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color="grey", linestyle=":")
-    axes.plot([sure[bins == b].mean() for b in there], [right[bins == b].mean() for b in there], marker="o")
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability given", ylabel="share right", title=f"ECE {ece:.3f}")
+    for name, probabilities in curves.items():
+        sure, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == truth
+        bins = np.minimum((sure * BINS).astype(np.int64), BINS - 1)
+        there = [b for b in range(BINS) if (bins == b).any()]
+        label = f"{name} ECE {calibration_error(probabilities, truth):.3f}".strip()
+        points = ([part[bins == b].mean() for b in there] for part in (sure, right))
+        axes.plot(*points, marker="o", label=label)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability given", ylabel="share right")
+    axes.legend(loc="upper left")
     figure.savefig(path, dpi=120)

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from stressvision_contracts.labels import LABELS
 from stressvision_training import checkpoint
 from stressvision_training.architectures import build
 from stressvision_training.backend import limit_threads, policy_of
@@ -20,7 +19,6 @@ from stressvision_training.dataset import Dataset, read_dataset
 from stressvision_training.distillation import Lessons, distilled, read_lessons, with_lessons
 from stressvision_training.evaluate import judge as judge_rows
 from stressvision_training.evaluate import summary
-from stressvision_training.metrics import scores
 from stressvision_training.network import heads_of, load_network, probabilities_of
 from stressvision_training.optimisation import Average, optimiser_of, plateau_rate
 from stressvision_training.pretrained import load_pretrained, pretrained_file
@@ -39,7 +37,6 @@ from stressvision_training.run_folder import (
     write_model_config,
 )
 from stressvision_training.targets import Loss, adjusted, class_shares, head_loss, targets_of
-from stressvision_training.truth import truth_for
 from stressvision_training.tuning import Leg, legs_of, thaw
 
 WEIGHT: Final = "weight"
@@ -237,13 +234,10 @@ def _judged(judge: Any, validation: Dataset, side: int) -> dict[str, Any]:
     """Return the figures of every scheme that the network serves; `accuracy` and `macro_f1` are means of headlines."""
     schemes = [scheme for scheme in SCHEMES if any(serves(head, scheme) for head in heads_of(judge))]
     faces = validation.faces(side)
-    found, headlines = {}, []
-    for scheme in schemes:
-        probabilities = probabilities_of(judge, faces, scheme)
-        found[scheme] = summary(judge_rows(probabilities, validation, scheme))
-        truth = truth_for(validation, scheme)
-        headlines.append(scores(probabilities[truth >= 0], truth[truth >= 0], LABELS[scheme]))
-    means = {name: float(np.mean([headline[name] for headline in headlines])) for name in ("accuracy", "macro_f1")}
+    found = {
+        scheme: summary(judge_rows(probabilities_of(judge, faces, scheme), validation, scheme)) for scheme in schemes
+    }
+    means = {name: float(np.mean([short[name] for short in found.values()])) for name in ("accuracy", "macro_f1")}
     return means | {f"{scheme}_{name}": value for scheme, short in found.items() for name, value in short.items()}
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 AGREEMENT: Final = 0.98
 LOSS: Final = 0.005
+FORMAT_AGREEMENT: Final = 0.999
 SIZE_BYTES: Final = 10_000_000
 RUNTIME_AGREEMENT: Final = 0.98
 RUNTIME_DIFFERENCE: Final = 0.05
@@ -34,6 +35,17 @@ def quality_gates(
         Gate(name="accuracy lost against float", figure=lost, bar=f"<= {LOSS}", met=lost <= LOSS),
         Gate(name="size in bytes", figure=size, bar=f"<= {SIZE_BYTES}", met=size <= SIZE_BYTES),
     ]
+
+
+def format_gate(name: str, whole: NDArray[np.float32], given: NDArray[np.float32]) -> Gate:
+    """Return the gate that a float file says what the network says, of n x labels by each."""
+    same = float((whole.argmax(axis=1) == given.argmax(axis=1)).mean())
+    return Gate(
+        name=f"same label as float, {name} file",
+        figure=same,
+        bar=f">= {FORMAT_AGREEMENT}",
+        met=same >= FORMAT_AGREEMENT,
+    )
 
 
 def runtime_gates(first: NDArray[np.float32], second: NDArray[np.float32] | None) -> list[Gate]:

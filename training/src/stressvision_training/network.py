@@ -28,7 +28,8 @@ def load_network(path: Path) -> Any:
 
 def heads_of(network: Any) -> list[HeadClasses]:
     """Return the heads of a network made by `build`; none for a model of another origin."""
-    return [name for name in HEAD_CLASSES if isinstance(network.output, dict) and name in network.output]
+    output = getattr(network, "output", None)  # a Sequential that was loaded has none before it is called
+    return [name for name in HEAD_CLASSES if isinstance(output, dict) and name in output]
 
 
 def head_for(network: Any, scheme: LabelScheme) -> HeadClasses:

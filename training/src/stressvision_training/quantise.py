@@ -1,4 +1,4 @@
-"""Turn a float network into a full-integer TFLite file, calibrated on a balanced, hashed sample."""
+"""Turn a network into TFLite files: full-integer, calibrated on a balanced, hashed sample, or of floats."""
 
 import hashlib
 from collections.abc import Iterator
@@ -47,5 +47,17 @@ def to_int8(model: Any, faces: NDArray[np.uint8]) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
+    content: bytes = converter.convert()
+    return content
+
+
+def to_float(model: Any, *, half: bool) -> bytes:
+    """Return the TFLite file of `model` in float32, or with its weights in float16; float32 in and out."""
+    import tensorflow as tf
+
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    if half:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_types = [tf.float16]
     content: bytes = converter.convert()
     return content

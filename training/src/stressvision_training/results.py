@@ -26,7 +26,7 @@ COLUMNS: Final = (
 
 def append(path: Path, report: dict[str, Any]) -> None:
     """Append the parts of an evaluation to the CSV at `path`, with a header where it is new."""
-    parts = {"all, own labels": report}
+    parts = {"all, own labels": report["own"]}
     parts |= {f"{source}, own labels": found for source, found in report["by_source"].items()}
     parts |= {f"fer2013, {SAYINGS[rule]}": report[f"ferplus_{rule}"] for rule in RULES if f"ferplus_{rule}" in report}
     fatigue = {f"fatigue_{name}": f"{found['share']:.4f}" for name, found in report.get("fatigue", {}).items()}
@@ -44,5 +44,5 @@ def append(path: Path, report: dict[str, Any]) -> None:
             writer.writeheader()
         for labels, found in parts.items():
             figures = {name: f"{found[name]:.4f}" for name in ("accuracy", "macro_f1", "ece")}
-            whole = fatigue if found is report else {}
+            whole = fatigue if found is report["own"] else {}
             writer.writerow(common | {"labels": labels, "rows": found["rows"]} | figures | whole)

@@ -23,7 +23,7 @@ from stressvision_training.splits import SERVING
 FACES: Final = 12
 """Faces in a row of a sheet."""
 TILE: Final = 96
-_TITLE: Final = 150
+_TITLE: Final = 170
 _ONE_BY_ONE: Final[dict[str, Augmentation]] = {
     "flip": Augmentation(flip=1.0),
     "rotation": Augmentation(flip=0.0, rotate_degrees=20.0),
@@ -44,11 +44,11 @@ def write_sheets(data: Path, out: Path, seed: int = 0) -> list[Path]:
     written = [out / "distribution.png", out / "augmentation.png"]
     _distribution(written[0], dataset)
     train = dataset.part("train")
-    _save(written[1], augmentation_rows(train.faces(TILE, _drawn(len(train), rng)), rng))
+    save_sheet(written[1], augmentation_rows(train.faces(TILE, _drawn(len(train), rng)), rng))
     for split in sorted(set(dataset.splits.tolist()), key=SERVING.index):
         part = dataset.part(split)
         written.append(out / f"faces_{split}.png")
-        _save(written[-1], _class_rows(part, rng))
+        save_sheet(written[-1], _class_rows(part, rng))
     return written
 
 
@@ -80,7 +80,8 @@ def _drawn(number: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.sort(rng.permutation(number)[:FACES])
 
 
-def _save(path: Path, rows: list[tuple[str, NDArray[np.uint8]]]) -> None:
+def save_sheet(path: Path, rows: list[tuple[str, NDArray[np.uint8]]]) -> None:
+    """Write titled rows of up to `FACES` faces of `TILE` pixels as one PNG."""
     sheet = np.full((len(rows) * (TILE + 4), _TITLE + FACES * (TILE + 4)), 255, np.uint8)
     for number, (title, faces) in enumerate(rows):
         top = number * (TILE + 4)

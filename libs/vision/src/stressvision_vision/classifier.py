@@ -49,7 +49,7 @@ class Classifier:
         device itself. `ModelError` says what does not fit.
         """
         file, self.manifest = read_model(Path(path))
-        self.runtime, interpreter = _interpreter(runtime, file, num_threads, delegate)
+        self.runtime, interpreter = load_interpreter(runtime, file, num_threads, delegate)
         self._interpreter = interpreter
         self._input, self._output = _tensors(interpreter, self.manifest)
         spec = self.manifest.input
@@ -124,7 +124,10 @@ def _verify(file: Path, manifest: Manifest) -> None:
         )
 
 
-def _interpreter(runtime: Runtime | None, file: Path, num_threads: int, delegate: Path | None) -> tuple[Runtime, Any]:
+def load_interpreter(
+    runtime: Runtime | None, file: Path, num_threads: int, delegate: Path | None = None
+) -> tuple[Runtime, Any]:
+    """Return the interpreter that has loaded `file`, ready to run, and which one it is; `ModelError` when none can."""
     wanted = [runtime] if runtime else list(RUNTIMES)
     for name in wanted:
         try:

@@ -20,17 +20,19 @@ class Runtimes(StrEnum):
 
 
 def benchmark(
-    model: Annotated[Path, typer.Argument(help="A .tflite model with its manifest beside it.")],
+    model: Annotated[Path, typer.Argument(help="A .tflite model, with its manifest beside it or without.")],
     runs: Annotated[int, typer.Option(min=1)] = 100,
     threads: Annotated[int, typer.Option(min=1)] = 1,
     runtime: Annotated[Runtimes | None, typer.Option(help="Default: the first installed.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Measure its accuracy on data made by `prepare`.")] = None,
+    split: Annotated[str, typer.Option(help="The split of the data.")] = "test",
     as_json: Json = False,
 ) -> None:
     """Time a model on this machine, one face at a time, and hold it against the KPIs."""
     from stressvision_training.benchmark import benchmark as run
 
     try:
-        found = run(model, runs, threads, runtime.value if runtime else None)
+        found = run(model, runs, threads, runtime.value if runtime else None, data, split)
     except (ValueError, OSError) as error:
         raise fail(error) from error
     if as_json:

@@ -17,13 +17,18 @@ def export(
     version: Annotated[str, typer.Option(help="The version that devices will report.")] = "0.1.0",
     data: Annotated[Path | None, typer.Option(help="The data folder, if it has moved since the fit.")] = None,
     labels: Annotated[Labels | None, typer.Option(help="Which head; by default that of the data.")] = None,
+    formats: Annotated[
+        str, typer.Option(help="What to write, with commas: int8, which is always there, float16, float32.")
+    ] = "int8",
     as_json: Json = False,
 ) -> None:
     """Write the INT8 model of a run, with manifest and card; exit with 1 when it misses a gate."""
     from stressvision_training.export import export as run
+    from stressvision_training.export import formats_of
 
     try:
-        manifest, gates = run(run_folder, out, version, data, labels.value if labels else None)
+        scheme = labels.scheme if labels else None
+        manifest, gates = run(run_folder, out, version, data, scheme, formats_of(formats))
     except (ValueError, OSError) as error:
         raise fail(error) from error
     if as_json:

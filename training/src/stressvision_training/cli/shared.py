@@ -7,6 +7,8 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from stressvision_contracts.labels import LabelScheme
+
 console: Final = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -18,6 +20,11 @@ class Labels(StrEnum):
 
     COMPANY5 = "company5"
     FER7 = "fer7"
+
+    @property
+    def scheme(self) -> LabelScheme:
+        """Return it as the rest of the code names it."""
+        return "fer7" if self is Labels.FER7 else "company5"
 
 
 def fail(error: Exception) -> typer.Exit:

@@ -1,0 +1,105 @@
+"""Models of another origin: taken as they are where that is clear, refused with the reason where it is not."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stressvision_training.predictor import as_probabilities, predictor, scheme_of
+from stressvision_training.rows import SourceError
+from stressvision_vision.classifier import ModelError
+
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning"),  # TensorFlow's, of uint8 inputs
+]
+
+FACES = np.random.default_rng(0).integers(0, 256, (6, 48, 48), np.uint8)
+
+
+def _saved(path: Path, *, channels: int = 1, outputs: int = 7, softmax: bool = True, side: int = 48) -> Path:
+    import keras
+
+    keras.utils.set_random_seed(4)
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((side, side, channels)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 5, strides=4, activation="relu"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(outputs, activation="softmax" if softmax else None),
+        ]
+    )
+    network.save(path)
+    return path
+
+
+def _tflite(source: Path, path: Path, *, integer: bool) -> Path:
+    import keras
+    import tensorflow as tf
+
+    network = keras.models.load_model(source)
+    side, channels = network.input_shape[1], network.input_shape[-1]
+    taken = keras.Input((side, side, channels), batch_size=1)
+    converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(taken, network(taken)))
+    if integer:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = converter.inference_output_type = tf.uint8
+        converter.representative_dataset = lambda: (
+            [np.repeat(face[None, :, :, None], channels, axis=3).astype(np.float32)] for face in FACES
+        )
+    path.write_bytes(converter.convert())
+    return path
+
+
+@pytest.mark.parametrize(("outputs", "scheme"), [(7, "fer7"), (5, "company5")])
+def test_the_number_of_outputs_tells_the_scheme(outputs: int, scheme: str, tmp_path: Path) -> None:
+    asked = predictor(_saved(tmp_path / "m.keras", outputs=outputs, channels=3), None)
+    assert asked.scheme == scheme
+    given = asked(FACES)
+    assert given.shape == (6, outputs)
+    assert np.allclose(given.sum(axis=1), 1, atol=1e-5)
+
+
+def test_logits_and_probabilities_come_to_the_same(tmp_path: Path) -> None:
+    with_softmax = predictor(_saved(tmp_path / "a.keras"), None)(FACES)
+    logits = predictor(_saved(tmp_path / "b.keras", softmax=False), None)(FACES)
+    assert np.allclose(with_softmax, logits, atol=1e-5)
+
+
+def test_a_larger_network_gets_larger_faces(tmp_path: Path) -> None:
+    asked = predictor(_saved(tmp_path / "m.keras", side=96), None)
+    assert asked.side == 96
+    assert asked(FACES).shape == (6, 7)
+
+
+@pytest.mark.parametrize("integer", [False, True])
+def test_a_bare_tflite_file_says_what_its_network_says(integer: bool, tmp_path: Path) -> None:
+    source = _saved(tmp_path / "m.keras", channels=3)
+    bare = predictor(_tflite(source, tmp_path / "m.tflite", integer=integer), None)
+    assert bare.scheme == "fer7"
+    assert np.allclose(bare(FACES), predictor(source, None)(FACES), atol=0.02 if integer else 1e-4)
+
+
+def test_unit_input_divides(tmp_path: Path) -> None:
+    source = _saved(tmp_path / "m.keras")
+    dark = predictor(source, None, unit_input=True)(FACES)
+    assert np.allclose(dark, predictor(source, None)(np.zeros_like(FACES)), atol=0.05)
+
+
+def test_what_fits_no_scheme_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="has 3 outputs, the schemes have 5 and 7"):
+        predictor(_saved(tmp_path / "m.keras", outputs=3), None)
+    with pytest.raises(SourceError, match="has 7 outputs, company5 has 5 labels"):
+        scheme_of(7, "company5", tmp_path)
+    (tmp_path / "no.tflite").write_bytes(b"not a model")
+    with pytest.raises(ModelError, match=r"no\.tflite"):
+        predictor(tmp_path / "no.tflite", None)
+
+
+def test_rows_that_sum_to_one_are_left_alone() -> None:
+    given = np.array([[0.2, 0.8], [0.5, 0.49]], np.float32)
+    assert np.allclose(as_probabilities(given)[0], [0.2, 0.8])
+    assert np.allclose(as_probabilities(given * 3).sum(axis=1), 1)
