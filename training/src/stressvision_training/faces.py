@@ -42,18 +42,22 @@ class FaceReader:
         `SourceError` when the file is no picture, is cut off, or shows no face.
         """
         grey = read_grey(path)
-        box = Box(0, 0, grey.shape[1], grey.shape[0]) if self._whole else self._find(grey)
-        if box is None:
+        boxes = self.find(grey)
+        if not boxes:
             raise SourceError(
                 f"{path}: no face found in {grey.shape[1]}x{grey.shape[0]} pixels; take the picture out, or give "
                 "--crop if these pictures are cut out faces",
                 "no face",
             )
+        box = boxes[0]
         more = self._side > SIDE and max(box.w, box.h) > SIDE
         return crop(grey, box, spec(SIDE)), crop(grey, box, spec(self._side)) if more else None
 
-    def _find(self, grey: Grey) -> Box | None:
+    def find(self, grey: Grey) -> list[Box]:
+        """Return the faces in a grey picture, the largest first; the picture itself where all of it is one."""
         height, width = grey.shape
+        if self._whole:
+            return [Box(0, 0, width, height)]
         factor = min(LARGEST[0] / width, LARGEST[1] / height, max(LEAST / max(width, height), 1.0))
         size = (max(round(width * factor), 1), max(round(height * factor), 1))
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
@@ -63,10 +67,7 @@ class FaceReader:
             border = round(max(size) * BORDER)
             edged = cv2.copyMakeBorder(seen, border, border, border, border, cv2.BORDER_REPLICATE)
             found = self._detector.detect(np.asarray(edged, np.uint8))
-        if not found:
-            return None
-        x, y, w, h = found[0]
-        return Box(*(round(side / factor) for side in (x - border, y - border, w, h)))
+        return [Box(*(round(part / factor) for part in (x - border, y - border, w, h))) for x, y, w, h in found]
 
 
 def read_grey(path: Path) -> Grey:

@@ -1,0 +1,27 @@
+"""`page`: try a model in a browser."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stressvision_training.cli.shared import Labels, console, fail
+
+
+def page(
+    model: Annotated[Path, typer.Argument(help="A .tflite model or a .keras network.")],
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
+    labels: Annotated[Labels | None, typer.Option(help="Which head of a network; by default company5.")] = None,
+) -> None:
+    """Try a model in a browser, on pictures or with the camera; served to this computer alone, Ctrl-C stops it."""
+    if find_spec("gradio") is None:
+        raise fail(RuntimeError("gradio is not installed; pip install 'stressvision-training[page]'"))
+    from stressvision_training.page import HOST, serve
+    from stressvision_training.predictor import predictor
+
+    console.print(f"http://{HOST}:{port}  (Ctrl-C stops it)", highlight=False)
+    try:
+        serve(predictor(model, labels.scheme if labels else None), model.name, port)
+    except (ValueError, OSError) as error:
+        raise fail(error) from error

@@ -1,0 +1,62 @@
+"""`predict`: what a model says about pictures."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stressvision_training.cli.shared import Json, Labels, console, fail
+from stressvision_training.rows import SourceError
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="A .tflite model or a .keras network.")],
+    images: Annotated[list[Path], typer.Argument(help="Pictures: JPG, PNG and whatever else OpenCV reads.")],
+    out: Annotated[Path, typer.Option(help="Draw picture, boxes and bars here, a PNG per picture.")] = Path(
+        "predictions"
+    ),
+    crop: Annotated[bool, typer.Option("--crop", help="The pictures are cut out faces: seek none in them.")] = False,
+    labels: Annotated[Labels | None, typer.Option(help="Which head of a network; by default company5.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what expression is apparent in each face of each picture, and draw it; a bad picture is named and passed."""
+    from stressvision_training.faces import FaceReader
+    from stressvision_training.predict import draw, faces_in, read_picture
+    from stressvision_training.predictor import predictor
+
+    try:
+        asked = predictor(model, labels.scheme if labels else None)
+        out.mkdir(parents=True, exist_ok=True)
+    except (ValueError, OSError) as error:
+        raise fail(error) from error
+    reader = FaceReader(side=asked.side, whole=crop)
+    table, failed = Table("picture", "box", "apparent expression", "share", "drawn in"), False
+    written: set[Path] = set()
+    for image in images:
+        try:
+            picture = read_picture(image)
+        except SourceError as error:
+            fail(error)
+            failed = True
+            continue
+        faces = faces_in(picture, asked, reader)
+        drawn = out / f"{image.stem}.png"
+        if drawn in written:
+            drawn = out / f"{image.stem}-{len(written) + 1}.png"  # of another folder
+        written.add(drawn)
+        draw(picture, faces).savefig(drawn, dpi=120)
+        if as_json:
+            print(json.dumps({"file": str(image), "faces": faces}))
+        for face in faces:
+            share = face["probabilities"][face["label"]]
+            table.add_row(str(image), str(face["box"]), face["label"], f"{share:.0%}", str(drawn))
+        if not faces:
+            table.add_row(str(image), "", "no face found", "", str(drawn))
+    if not as_json and table.row_count:
+        Console().print(table)
+    if failed:
+        console.print("some pictures could not be read; the others were classified")
+        raise typer.Exit(1)
