@@ -11,16 +11,13 @@ from sqlmodel import Session, col
 
 from stressvision_contracts.fleet import DesiredModel, EnrolmentRequest, Heartbeat
 from stressvision_contracts.labels import SiteProfile
+from stressvision_store.placements import take_station
 from stressvision_store.refusals import ConflictError, NotFoundError, RefusedError
 from stressvision_store.tables import Device, DeviceState, EnrolmentCode, ModelVersion
 from stressvision_store.workforce_tables import Area, Placement, Site, Station
 
 UNPLACED_PROFILE: Final[SiteProfile] = "safety"
 """What holds for a device that stands at no station: the profile that a site is born with."""
-
-
-_STATIONS: Final = 0x5357
-"""Advisory locks of this class are on stations that a device is about to take."""
 
 
 class ExpiredError(RefusedError):
@@ -132,22 +129,8 @@ def enrol(session: Session, *, code_hash: bytes, public_key: bytes, request: Enr
     code.used_at, code.device_id = now, device.id
     session.add(code)
     if code.station_id is not None:
-        _place(session, cast("int", device.id), code.station_id, now)
+        take_station(session, device_id=cast("int", device.id), station_id=code.station_id, now=now)
     return cast("int", device.id)
-
-
-def _place(session: Session, device_id: int, station_id: int, at: datetime) -> None:
-    """Let the device stand there, instead of where it stood and of what stood there: a station has one at a time."""
-    session.execute(select(func.pg_advisory_xact_lock(_STATIONS, station_id)))
-    session.execute(
-        update(Placement)
-        .where(
-            (col(Placement.device_id) == device_id) | (col(Placement.station_id) == station_id),
-            col(Placement.removed_at).is_(None),
-        )
-        .values(removed_at=at)
-    )
-    session.add(Placement(device_id=device_id, station_id=station_id, placed_at=at))
 
 
 def record_heartbeat(session: Session, device_id: int, heartbeat: Heartbeat, received_at: datetime) -> None:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, or_, select
 from stressvision_store.changes import attribution_changed
 from stressvision_store.consents import refuse_future
 from stressvision_store.paging import one, take
+from stressvision_store.placements import hold_station
 from stressvision_store.refusals import ConflictError
 from stressvision_store.tables import DeadLetter, Device, DeviceAccount, DeviceState
 from stressvision_store.workforce_tables import Area, Placement, Site, Station
@@ -80,10 +81,11 @@ def move_device(session: Session, device_id: int, *, station_id: int | None, at:
     stands, with an earlier `at`, says that it stood there since then.
     """
     refuse_future(at, "at")
-    if station_id is not None:
-        one(session, Station, station_id, "station", lock=True)
     device = one(session, Device, device_id, "device", lock=True)
     _refuse_revoked(device)
+    if station_id is not None:
+        hold_station(session, station_id)
+        one(session, Station, station_id, "station", lock=True)
     standing = _standing(session, device_id)
     stays = standing is not None and standing.station_id == station_id
     if standing is not None and stays and standing.placed_at <= at:
@@ -127,7 +129,9 @@ def _refuse_revoked(device: Device) -> None:
 
 def _standing(session: Session, device_id: int) -> Placement | None:
     return session.exec(
-        select(Placement).where(col(Placement.device_id) == device_id, col(Placement.removed_at).is_(None))
+        select(Placement)
+        .where(col(Placement.device_id) == device_id, col(Placement.removed_at).is_(None))
+        .with_for_update()  # another device may be taking its station
     ).first()
 
 
