@@ -38,7 +38,6 @@ def _data(
     return Dataset(
         scheme=scheme,
         images=np.zeros((rows, 48, 48), np.uint8),
-        allowed=np.zeros((rows, 8), bool),
         votes=counts,
         splits=text,
         sources=np.array(sources or ["fer2013"] * rows),

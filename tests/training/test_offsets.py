@@ -16,7 +16,6 @@ def _validation(labels: list[str], sources: list[str]) -> Dataset:
     return Dataset(
         scheme="company5",
         images=np.zeros((len(labels), 48, 48), np.uint8),
-        allowed=np.zeros((len(labels), 8), bool),
         votes=np.zeros((len(labels), 10), np.float32),
         splits=text,
         sources=np.array(sources),

@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 from stressvision_contracts.labels import COMPANY5
 from stressvision_training.classes import (
     COMPANY_OF,
-    FINE,
     HEAD_CLASSES,
     HeadClasses,
-    fine_set,
     summing_matrix,
 )
 from stressvision_training.dataset import Dataset
@@ -20,15 +18,10 @@ from stressvision_training.targets import adjusted, class_shares, head_loss, tar
 
 
 def _data(labels: list[str], votes: list[list[int]], sources: list[str]) -> Dataset:
-    allowed = np.zeros((len(labels), 8), bool)
-    for row, (label, source) in enumerate(zip(labels, sources, strict=True)):
-        for name in fine_set(label, "company5", custom=source != "fer2013"):
-            allowed[row, FINE["company5"].index(name)] = True
     text = np.array(labels)
     return Dataset(
         scheme="company5",
         images=np.zeros((len(labels), 48, 48), np.uint8),
-        allowed=allowed,
         votes=np.array(votes, np.float32),
         splits=text,
         sources=np.array(sources),

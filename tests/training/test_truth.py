@@ -12,7 +12,6 @@ def _data(labels: list[str], sources: list[str], votes: list[list[int]]) -> Data
     return Dataset(
         scheme="company5",
         images=np.zeros((len(labels), 48, 48), np.uint8),
-        allowed=np.zeros((len(labels), 8), bool),
         votes=np.array(votes, np.float32),
         splits=text,
         sources=np.array(sources),

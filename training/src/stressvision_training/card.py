@@ -110,9 +110,15 @@ def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
 
 
 def _fits(made: dict[str, Any]) -> str:
-    """Return the commands that trained it; a run may have begun with another's network."""
+    """Return the commands that trained it; a run may have begun with another's network, or have had teachers."""
     command = "    stressvision-train fit --recipe training/recipes/{} --data DATA --out {}{}"
     begun = made["init"]
+    if made.get("teachers"):
+        names = " ".join(f"TEACHER{number}.keras" for number, _ in enumerate(made["teachers"], 1))
+        asked = f"    stressvision-train teach {names} --data DATA --out LESSONS.npz"
+        return "\n".join(
+            [asked, command.format(made["recipe"], "RUN", f" --set seed={made['seed']} --lessons LESSONS.npz")]
+        )
     if not begun:
         return command.format(made["recipe"], "RUN", "")
     first = command.format(begun["recipe"] or "?", "BEGUN", f"   # stopped after epoch {begun['epochs']}")

@@ -78,14 +78,3 @@ def summing_matrix(classes: HeadClasses, scheme: LabelScheme) -> NDArray[np.floa
     for row, name in enumerate(names):
         matrix[row, labels.index(name if name in labels else COMPANY_OF[name])] = 1.0
     return matrix
-
-
-FINE: Final[dict[LabelScheme, tuple[str, ...]]] = {
-    "company5": HEAD_CLASSES["emotions8"],
-    "fer7": HEAD_CLASSES["fer7"],
-}
-
-
-def fine_set(label: str, scheme: LabelScheme, *, custom: bool) -> tuple[str, ...]:
-    """Return the fine classes that `label` leaves open."""
-    return open_classes(label, "fer7" if scheme == "fer7" else "emotions8", custom=custom)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_contracts.labels import LabelScheme
-from stressvision_training.classes import FINE, fine_set
 from stressvision_training.rows import SIDE, Row, SourceError, at_side
 from stressvision_training.splits import SERVING, Dealt, Split
 
@@ -35,7 +34,6 @@ COLUMNS: Final = (
 _VOTERS: Final = 10
 _PER_ROW: Final = (
     "images",
-    "allowed",
     "votes",
     "splits",
     "sources",
@@ -48,7 +46,7 @@ _PER_ROW: Final = (
     "augmented",
     "large_row",
 )
-_STORED: Final = tuple(name for name in _PER_ROW if name not in ("allowed", "splits"))
+_STORED: Final = tuple(name for name in _PER_ROW if name != "splits")
 
 
 def _none(kind: str) -> Any:
@@ -56,15 +54,13 @@ def _none(kind: str) -> Any:
 
 
 class Dataset(msgspec.Struct, frozen=True, kw_only=True):
-    """n faces. `allowed` is n x fine classes: true where the label leaves the class open.
+    """n faces. `votes` is n x 10 in FER+'s columns, all zero where there are none. `ids` are row numbers of index.csv.
 
-    `votes` is n x 10 in FER+'s columns, all zero where there are none. `ids` are row numbers of index.csv. `images`
-    are 48x48; row i has more detail in `large[large_row[i]]` unless that is -1. `digests` are those of the files.
+    `images` are 48x48; row i has more detail in `large[large_row[i]]` unless that is -1. `digests` are of the files.
     """
 
     scheme: LabelScheme
     images: NDArray[np.uint8]
-    allowed: NDArray[np.bool_]
     votes: NDArray[np.float32]
     splits: NDArray[np.str_]
     sources: NDArray[np.str_]
@@ -233,22 +229,11 @@ def read_dataset(folder: Path) -> Dataset:
     scheme: LabelScheme = metadata["labels"]
     return Dataset(
         scheme=scheme,
-        allowed=_allowed(arrays["labels"], arrays["sources"], scheme),
         splits=np.concatenate(splits),
         large=np.concatenate([part["large"] for part in parts if len(part["large"])] or [parts[0]["large"]]),
         digests=dict(metadata["digests"]),
         **arrays,
     )
-
-
-def _allowed(labels: NDArray[np.str_], sources: NDArray[np.str_], scheme: LabelScheme) -> NDArray[np.bool_]:
-    allowed = np.zeros((len(labels), len(FINE[scheme])), np.bool_)
-    custom = np.char.startswith(sources, "custom")
-    for label in np.unique(labels):
-        for own in (False, True):
-            names = fine_set(str(label), scheme, custom=own)
-            allowed[(labels == label) & (custom == own)] = [name in names for name in FINE[scheme]]
-    return allowed
 
 
 def file_digest(path: Path) -> str:

@@ -61,6 +61,7 @@ def export(
     The data are those the run was trained on, from `data` or where they lay then. `scheme` chooses the head; by
     default it is that of the data. `formats` are written beside the INT8 file.
     """
+    _needs_tensorflow()
     facts = facts_of(run)
     dataset = read_dataset(data or Path(facts["data_folder"]))
     if dataset.digests != facts["data"]:
@@ -70,42 +71,65 @@ def export(
     recipe = read_recipe(run / RECIPE)
     network = load_network(run / BEST)
     scheme = scheme or dataset.scheme
-    validation = dataset.part("validation")
+    validation = _asked(dataset.part("validation"), scheme)
     head = head_for(network, scheme)
     offset = fit_fatigue_offset(network, validation, head)
     if offset:
         shift_fatigue(network, head, offset)
     device = for_device(network, recipe.architecture, scheme)
-    faces, faces_digest = representative(dataset.part("train"), recipe.seed)
-    content = to_int8(device, faces)
+    calibration, calibration_digest = representative(dataset.part("train"), recipe.seed)
+    content = to_int8(device, calibration)
     out.mkdir(parents=True, exist_ok=True)
     (out / MODEL).write_bytes(content)
     taught = next(asked.labels for asked in recipe.heads if asked.classes == head)
-    provenance = _provenance(facts, recipe.seed, faces_digest, len(faces), dataset)
-    provenance |= {"teachers": facts["teachers"], "code": facts.get("code")}
+    provenance = _provenance(facts, recipe.seed, calibration_digest, len(calibration), dataset)
     provenance |= {"head": head, "taught": taught, "fatigue_offset": offset}
     side, channels = recipe.architecture.input_size, recipe.architecture.channels
     fed = InputSpec(height=side, width=side, channels=channels, margin=0.0)
     manifest = _manifest(content, version, scheme, fed, provenance)
     _write(out, manifest)
-    faces_of = validation.faces(recipe.architecture.input_size)
-    raw = Int8Predictor(out)(faces_of)
-    truth = truth_for(validation, scheme)
+    faces, truth = validation.faces(side), truth_for(validation, scheme)
+    raw = Int8Predictor(out)(faces)
     manifest = msgspec.structs.replace(manifest, temperature=fit_temperature(raw[truth >= 0], truth[truth >= 0]))
     _write(out, manifest)
-    whole = probabilities_of(network, faces_of, scheme)
-    gates = _gates(out, whole, faces_of, truth)
-    for name in FORMATS:
-        (out / f"model_{name}.tflite").unlink(missing_ok=True)
-    for name in formats:
-        (out / f"model_{name}.tflite").write_bytes(to_float(device, half=name == "float16"))
-        gates.append(
-            format_gate(name, whole, BarePredictor(out / f"model_{name}.tflite", scheme, unit_input=False)(faces_of))
-        )
+    whole = probabilities_of(network, faces, scheme)
+    gates = [*_gates(out, whole, faces, truth), *_float_files(out, device, formats, scheme, whole, faces)]
     manifest = msgspec.structs.replace(manifest, scores=_scores(out, dataset, scheme, gates))
     _write(out, manifest)
     write_card(out, manifest, gates)
     return manifest, gates
+
+
+def _asked(data: Dataset, scheme: LabelScheme) -> Dataset:
+    """Leave out what a model is not for: company pictures have none of FER-2013's seven labels."""
+    if scheme == data.scheme:
+        return data
+    return data.take(np.flatnonzero(~np.char.startswith(data.sources, "custom")))
+
+
+def _float_files(
+    out: Path,
+    device: Any,
+    formats: Sequence[Format],
+    scheme: LabelScheme,
+    whole: NDArray[np.float32],
+    faces: NDArray[np.uint8],
+) -> list[Gate]:
+    gates = []
+    for name in FORMATS:
+        path = out / f"model_{name}.tflite"
+        path.unlink(missing_ok=True)
+        if name in formats:
+            path.write_bytes(to_float(device, half=name == "float16"))
+            gates.append(format_gate(name, whole, BarePredictor(path, scheme, unit_input=False)(faces)))
+    return gates
+
+
+def _needs_tensorflow() -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise SourceError(f"KERAS_BACKEND is {keras.backend.backend()}; TensorFlow alone writes TFLite files: unset it")
 
 
 def _manifest(
@@ -130,6 +154,8 @@ def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int,
         "recipe": facts["recipe"],
         "seed": seed,
         "init": facts.get("init"),
+        "teachers": facts["teachers"],
+        "code": facts.get("code"),
         "data": facts["data"],
         "sources": sorted(set(data.sources[data.splits == "train"].tolist())),
         "ferplus_votes": bool(data.votes.any()),

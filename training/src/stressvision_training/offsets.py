@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from stressvision_contracts.labels import COMPANY5
 from stressvision_training.classes import ALERT, HEAD_CLASSES, HeadClasses, summing_matrix
 from stressvision_training.dataset import Dataset
-from stressvision_training.network import logits_of, softmax
+from stressvision_training.network import logits_of, side_of, softmax
+from stressvision_training.rows import SIDE
 
 FALSE_ON_FER2013: Final = 0.005
 """No shift may take more of FER-2013's faces for fatigue: it has none, so each of them is a false alarm."""
@@ -26,7 +27,7 @@ def fit_fatigue_offset(network: Any, validation: Dataset, head: HeadClasses) -> 
     fer2013 = validation.sources == "fer2013"
     if not (tired.any() and alert.any()) or "fatigue" not in HEAD_CLASSES[head]:
         return 0.0
-    logits = logits_of(network, validation.images, head)
+    logits = logits_of(network, validation.faces(side_of(network) or SIDE), head)
     best, chosen = -1.0, 0.0
     for offset in OFFSETS.tolist():
         seen = _sees_fatigue(logits, head, offset)

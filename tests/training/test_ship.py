@@ -1,0 +1,75 @@
+"""The script that trains the shipped model again: every step, on made-up pictures and a small recipe."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stressvision_contracts.manifest import read_manifest
+from support.faces import write_custom, write_fer2013
+
+SCRIPT = Path(__file__).parents[2] / "training" / "ship.sh"
+RECIPE = """
+seed = 1
+epochs = 10
+batch = 16
+threads = 1
+select = "last"
+[architecture]
+name = "plain-residual"
+stem_filters = 8
+dropout = 0.0
+[[architecture.stages]]
+filters = 8
+blocks = 1
+stride = 2
+[[architecture.stages]]
+filters = 16
+blocks = 1
+stride = 2
+[[heads]]
+classes = "fer7"
+labels = "fer2013"
+smoothing = 0.1
+[[heads]]
+classes = "expressions9"
+labels = "mixture"
+votes = 0.2
+smoothing = 0.1
+[optimiser]
+rate = 0.05
+momentum = 0.9
+decay = 0.001
+warmup_epochs = 0.5
+average = 0.9
+[distillation]
+share = 0.3
+"""
+
+
+@pytest.mark.train
+def test_it_goes_from_the_data_to_both_models(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 45, "PublicTest": 10})
+    write_custom(tmp_path / "custom", people=20)
+    (tmp_path / "small.toml").write_text(RECIPE)
+    given = [tmp_path / "fer2013.csv", tmp_path / "fer2013new.csv", tmp_path / "custom", tmp_path / "work", "1.2.3"]
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"RECIPE": str(tmp_path / "small.toml"), "PATH": path}
+    done = subprocess.run(
+        ["sh", str(SCRIPT), *map(str, given)], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert "learns from 1 teacher too" in done.stderr
+    for scheme in ("company5", "fer7"):
+        manifest = read_manifest((tmp_path / "work" / scheme / "manifest.json").read_bytes())
+        assert (manifest.label_scheme, manifest.version) == (scheme, "1.2.3")
+        assert len(manifest.provenance["teachers"]) == 1
+        assert (tmp_path / "work" / f"{scheme}-figures" / "report.json").is_file()
+
+
+def test_it_says_what_it_needs() -> None:
+    done = subprocess.run(["sh", str(SCRIPT)], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "usage:" in done.stderr
