@@ -34,24 +34,23 @@ def _logits(fatigue: list[float]) -> NDArray[np.float32]:
     return logits
 
 
-def _fit(monkeypatch: pytest.MonkeyPatch, fatigue: list[float], labels: list[str], sources: list[str]) -> float:
-    monkeypatch.setattr(offsets, "logits_of", lambda *_: _logits(fatigue))
-    return offsets.fit_fatigue_offset(None, _validation(labels, sources), "expressions9")
+def _fit(fatigue: list[float], labels: list[str], sources: list[str]) -> float:
+    return offsets.fit_fatigue_offset(_logits(fatigue), _validation(labels, sources), "expressions9")
 
 
-def test_the_least_shift_that_tells_all_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = _fit(monkeypatch, [-1.05, -0.5, -3, -3], ["fatigue"] * 2 + ["alert"] * 2, ["custom:a"] * 4)
+def test_the_least_shift_that_tells_all_apart() -> None:
+    found = _fit([-1.05, -0.5, -3, -3], ["fatigue"] * 2 + ["alert"] * 2, ["custom:a"] * 4)
     assert found == pytest.approx(1.1)
 
 
-def test_false_alarms_on_fer2013_bound_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_false_alarms_on_fer2013_bound_it() -> None:
     labels = ["fatigue", "alert", "sad"]
-    found = _fit(monkeypatch, [-2.05, -4, -1.05], labels, ["custom:a", "custom:a", "fer2013"])
+    found = _fit([-2.05, -4, -1.05], labels, ["custom:a", "custom:a", "fer2013"])
     assert found == 0.0, "beyond 1.1 every FER-2013 face would look tired, and less helps nobody"
 
 
-def test_without_alert_faces_nothing_is_shifted(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _fit(monkeypatch, [-1.0], ["fatigue"], ["custom:a"]) == 0.0
+def test_without_alert_faces_nothing_is_shifted() -> None:
+    assert _fit([-1.0], ["fatigue"], ["custom:a"]) == 0.0
 
 
 @pytest.mark.train

@@ -19,7 +19,7 @@ from stressvision_training.dataset import Dataset, read_dataset
 from stressvision_training.episodes import thresholds
 from stressvision_training.evaluate import judge, summary
 from stressvision_training.gates import Gate, format_gate, integer_gate, quality_gates, runtime_gates
-from stressvision_training.network import for_device, head_for, load_network, probabilities_of
+from stressvision_training.network import for_device, head_for, load_network, logits_of, probabilities_of
 from stressvision_training.offsets import fit_fatigue_offset, shift_fatigue
 from stressvision_training.predictor import BarePredictor, Int8Predictor
 from stressvision_training.quantise import representative, to_float, to_int8
@@ -73,7 +73,9 @@ def export(
     scheme = scheme or dataset.scheme
     validation = _asked(dataset.part("validation"), scheme)
     head = head_for(network, scheme)
-    offset = fit_fatigue_offset(network, validation, head)
+    side, channels = recipe.architecture.input_size, recipe.architecture.channels
+    faces, truth = validation.faces(side), truth_for(validation, scheme)
+    offset = fit_fatigue_offset(logits_of(network, faces, head), validation, head)
     if offset:
         shift_fatigue(network, head, offset)
     device = for_device(network, recipe.architecture, scheme)
@@ -84,11 +86,9 @@ def export(
     taught = next(asked.labels for asked in recipe.heads if asked.classes == head)
     provenance = _provenance(facts, recipe.seed, calibration_digest, len(calibration), dataset)
     provenance |= {"head": head, "taught": taught, "fatigue_offset": offset}
-    side, channels = recipe.architecture.input_size, recipe.architecture.channels
     fed = InputSpec(height=side, width=side, channels=channels, margin=0.0)
     manifest = _manifest(content, version, scheme, fed, provenance)
     _write(out, manifest)
-    faces, truth = validation.faces(side), truth_for(validation, scheme)
     raw = Int8Predictor(out)(faces)
     manifest = msgspec.structs.replace(manifest, temperature=fit_temperature(raw[truth >= 0], truth[truth >= 0]))
     _write(out, manifest)

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from stressvision_contracts.labels import COMPANY5
 from stressvision_training.classes import ALERT, HEAD_CLASSES, HeadClasses, summing_matrix
 from stressvision_training.dataset import Dataset
-from stressvision_training.network import logits_of, side_of, softmax
-from stressvision_training.rows import SIDE
+from stressvision_training.network import softmax
 
 FALSE_ON_FER2013: Final = 0.005
 """No shift may take more of FER-2013's faces for fatigue: it has none, so each of them is a false alarm."""
@@ -18,8 +17,10 @@ OFFSETS: Final = np.round(np.arange(0.0, 4.05, 0.1), 1)
 FATIGUE: Final = COMPANY5.index("fatigue")
 
 
-def fit_fatigue_offset(network: Any, validation: Dataset, head: HeadClasses) -> float:
+def fit_fatigue_offset(logits: NDArray[np.float32], validation: Dataset, head: HeadClasses) -> float:
     """Return what to add to the logit of fatigue for the best balanced accuracy against alert faces; 0 without any.
+
+    `logits` are those of `head` for the rows of `validation`.
 
     It is a post-hoc logit adjustment (Menon et al. 2021, section 3.2) with one constant, fitted on validation rows.
     """
@@ -27,7 +28,6 @@ def fit_fatigue_offset(network: Any, validation: Dataset, head: HeadClasses) -> 
     fer2013 = validation.sources == "fer2013"
     if not (tired.any() and alert.any()) or "fatigue" not in HEAD_CLASSES[head]:
         return 0.0
-    logits = logits_of(network, validation.faces(side_of(network) or SIDE), head)
     best, chosen = -1.0, 0.0
     for offset in OFFSETS.tolist():
         seen = _sees_fatigue(logits, head, offset)
