@@ -133,6 +133,7 @@ def test_a_killed_run_goes_on_and_learns(run: Path) -> None:
     assert [record["side"] for record in records] == [32, *[48] * 7]
     assert records[-1]["accuracy"] > 0.9
     assert records[-1]["eta_seconds"] == 0
+    assert all(0 < record["waiting_share"] < 1 for record in records)
 
 
 def test_a_killed_run_ends_in_the_weights_of_an_unbroken_one(run: Path, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Feed a fit: a seeded order and seeded variations, so that a resumed run sees what an unbroken one would."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -35,6 +36,8 @@ class Batches:
         """
         self._face = face or (lambda row, _side: images[row])
         self._targets, self._extras, self._recipe = targets, extras or {}, recipe
+        self.waited_s = 0.0
+        """Seconds for which whoever took the batches of the last epoch had to wait for them."""
         self._rows = np.repeat(np.arange(len(images)), repeats)
         self._labels = labels[self._rows] if labels is not None and recipe.rows.balance == "resample" else None
 
@@ -44,10 +47,13 @@ class Batches:
     def epoch(self, number: int) -> Iterator[Batch]:
         """Yield the batches of epoch `number`, each made while the one before it is trained on."""
         order = self.order(number)
+        self.waited_s = 0.0
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="augment") as pool:
             ahead = pool.submit(self._make, order, number, 0)
             for index in range(len(self)):
+                asked = time.monotonic()
                 ready = ahead.result()
+                self.waited_s += time.monotonic() - asked
                 if index + 1 < len(self):
                     ahead = pool.submit(self._make, order, number, index + 1)
                 yield ready

@@ -141,6 +141,7 @@ class _Course:
         record |= {"rate": float(ops.convert_to_numpy(self.model.optimizer.learning_rate))}
         record |= _judged(self.judge, self._validation, recipe.architecture.input_size)
         record["seconds"] = time.monotonic() - began
+        record["waiting_share"] = self._batches.waited_s / record["seconds"]
         record["eta_seconds"] = _remaining(recipe, number, record["seconds"])
         return record
 
