@@ -131,6 +131,17 @@ def _picture(seed: int) -> np.ndarray:
     return cv2.resize(coarse, (48, 48), interpolation=cv2.INTER_CUBIC)
 
 
+def test_a_smaller_validation_lies_within_a_larger_one() -> None:
+    images = np.random.default_rng(5).integers(0, 256, (600, 48, 48), np.uint8)
+    rows = [
+        Row(image=image, source="fer2013", name=str(n), label="sad", usage="Training") for n, image in enumerate(images)
+    ]
+    tenth, little = (np.array(assign(rows, 1, validation=share)[0]) == "validation" for share in (0.1, 0.03))
+    assert not (little & ~tenth).any()
+    assert 0.05 < tenth.mean() < 0.15
+    assert 0.005 < little.mean() < 0.06
+
+
 def test_near_duplicates_stay_together_and_may_be_kept_from_training() -> None:
     faces = []
     for number in range(40):

@@ -28,7 +28,8 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     """What to read and how to deal it. `size` is the side of the largest network input that the data should serve.
 
     `crop`: company pictures are face crops (None: those of a manifest.csv are, the faces in others are found).
-    `drop_near`: no near-duplicate of a test picture is trained on. `frozen`: the index.csv of an earlier deal.
+    `validation`: the share of FER-2013's Training that chooses and calibrates. `drop_near`: no near-duplicate of a test
+    picture is trained on. `frozen`: the index.csv of an earlier deal.
     """
 
     fer2013: Path | None = None
@@ -40,6 +41,7 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     crop: bool | None = None
     skip_bad: bool = False
     drop_near: bool = False
+    validation: float = VALIDATION_SHARE
     target_per_class: int | None = None
     frozen: Path | None = None
     custom_licence: str = CUSTOM_LICENCE
@@ -52,11 +54,11 @@ def prepare(wish: Preparation, out: Path, tick: Tick = silent) -> dict[str, Any]
     rows = _read(wish, refusals, tick)
     tick("looking for near-duplicates", 0, 0)
     near = near_duplicates(np.stack([row.image for row in rows])) if len(rows) > 1 else NONE
-    dealt = assign(rows, wish.seed, near, drop_near=wish.drop_near, frozen=frozen)
+    dealt = assign(rows, wish.seed, near, drop_near=wish.drop_near, frozen=frozen, validation=wish.validation)
     facts: dict[str, Any] = {
         "seed": wish.seed,
         "size": wish.size,
-        "shares": {"fer2013": {"validation": VALIDATION_SHARE}, "custom": SHARES},
+        "shares": {"fer2013": {"validation": wish.validation}, "custom": SHARES},
         "frozen": file_name(wish.frozen),
         "sources": _sources(wish, rows),
         "dropped": dict(Counter(reason for reason in dealt[2] if reason)),

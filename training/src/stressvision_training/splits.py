@@ -24,7 +24,7 @@ Frozen = Mapping[tuple[str, str], Split]
 """The splits of an earlier deal, by `key` of a row."""
 
 VALIDATION_SHARE: Final = 0.1
-"""Of FER-2013's Training; its test rows are given."""
+"""Of FER-2013's Training, if nothing else is asked; its test rows are given."""
 SHARES: Final[dict[Split, float]] = {"train": 0.7, "validation": 0.15, "test": 0.15}
 """Of the company's pictures."""
 
@@ -48,18 +48,25 @@ def key(row: Row) -> tuple[str, str]:
 
 
 def assign(
-    rows: Sequence[Row], seed: int, near: Pairs = NONE, *, drop_near: bool = False, frozen: Frozen | None = None
+    rows: Sequence[Row],
+    seed: int,
+    near: Pairs = NONE,
+    *,
+    drop_near: bool = False,
+    frozen: Frozen | None = None,
+    validation: float = VALIDATION_SHARE,
 ) -> Dealt:
     """Return split, group and, where dropped, the reason for each row; `near` are pairs of near-duplicates.
 
-    FER-2013's own test rows stay test rows, and a tenth of its training groups, by a hash of `seed` and group, is for
-    validation, so that adding rows moves none. Company groups are dealt by `SHARES` of each source's labels. A group
-    is all that persons, pixels and near-duplicates connect. A training row whose pixels also lie in a test split is
-    dropped (with `drop_near`, a near-duplicate of one too), and so is one that most FER+ voters took for no face.
+    FER-2013's own test rows stay test rows, and of its training groups the share `validation`, by a hash of `seed` and
+    group, is for validation, so that adding rows moves none and a smaller share lies within a larger one. Company
+    groups are dealt by `SHARES` of each source's labels. A group is all that persons, pixels and near-duplicates
+    connect. A training row whose pixels also lie in a test split is dropped (with `drop_near`, a near-duplicate of one
+    too), and so is one that most FER+ voters took for no face.
     """
     digests = [row.digest for row in rows]
     groups = _groups(rows, digests, near)
-    splits = _dealt(rows, digests, groups, seed, frozen or {})
+    splits = _dealt(rows, digests, groups, seed, frozen or {}, validation)
     given = [bool(row.usage) and row.usage != "Training" for row in rows]
     judged = {digests[i] for i, split in enumerate(splits) if split in ("test", "public")}
     beside = _neighbours(near, [i for i, is_given in enumerate(given) if is_given]) if drop_near else set()
@@ -107,7 +114,7 @@ def _groups(rows: Sequence[Row], digests: Sequence[str], near: Pairs) -> list[st
 
 
 def _dealt(
-    rows: Sequence[Row], digests: Sequence[str], groups: Sequence[str], seed: int, frozen: Frozen
+    rows: Sequence[Row], digests: Sequence[str], groups: Sequence[str], seed: int, frozen: Frozen, validation: float
 ) -> list[Split]:
     has_private = any(row.usage == "PrivateTest" for row in rows)
     fixed: dict[str, Split] = {}
@@ -120,7 +127,7 @@ def _dealt(
     for row, digest, group in zip(rows, digests, groups, strict=True):
         if row.usage == "Training":
             learnt[group] = min(digest, learnt.get(group, digest))
-    fixed = {group: _draw(least, seed) for group, least in learnt.items()} | fixed
+    fixed = {group: _draw(least, seed, validation) for group, least in learnt.items()} | fixed
     strata: dict[str, Counter[str]] = defaultdict(Counter)
     for row, group in zip(rows, groups, strict=True):
         if not row.usage:
@@ -135,9 +142,9 @@ def _dealt(
     return [first(row, group) for row, group in zip(rows, groups, strict=True)]
 
 
-def _draw(group: str, seed: int) -> Split:
+def _draw(group: str, seed: int, validation: float) -> Split:
     draw = int.from_bytes(hashlib.sha256(f"{seed}/{group}".encode()).digest()[:8]) / 2**64
-    return "validation" if draw < VALIDATION_SHARE else "train"
+    return "validation" if draw < validation else "train"
 
 
 def deal(

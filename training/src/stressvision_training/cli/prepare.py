@@ -45,6 +45,9 @@ def prepare(
     target_per_class: Annotated[
         int | None, typer.Option(min=1, help="Fill classes with fewer training rows up with varied copies.")
     ] = None,
+    validation_share: Annotated[
+        float, typer.Option(min=0.01, max=0.5, help="Of FER-2013's Training, to choose and calibrate with.")
+    ] = 0.1,
     splits: Annotated[Path | None, typer.Option(help="The index.csv of an earlier `prepare`; its splits stay.")] = None,
     custom_licence: Annotated[str | None, typer.Option(help="Said of the company pictures in metadata.json.")] = None,
     seed: Annotated[int, typer.Option(help="Deals the splits.")] = 2013,
@@ -67,6 +70,7 @@ def prepare(
         crop=crop,
         skip_bad=skip_bad,
         drop_near=drop_near,
+        validation=validation_share,
         target_per_class=target_per_class,
         frozen=splits,
         custom_licence=custom_licence or CUSTOM_LICENCE,
