@@ -10,6 +10,7 @@ import pytest
 from skimage.data import astronaut
 from typer.testing import CliRunner
 
+from stressvision_agent.cli import app as agent_app
 from stressvision_contracts.labels import COMPANY5
 from stressvision_training.cli import app
 
@@ -39,7 +40,7 @@ def test_a_portrait_has_a_face_with_a_bar_for_every_class(portrait: Path, tmp_pa
     assert face["label"] == "happy"
     assert tuple(face["probabilities"]) == COMPANY5
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-4)
-    drawn = cv2.imread(str(tmp_path / "out" / "astronaut.png"))
+    drawn = cv2.imread(str(tmp_path / "out" / "astronaut-predicted.png"))
     assert drawn.shape == (600, 1200, 3)
     assert (np.abs(drawn.astype(int) - (178, 114, 0)).sum(axis=2) < 30).sum() > 2000  # box and bars, in blue
 
@@ -48,7 +49,7 @@ def test_no_face_is_an_answer(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((300, 400, 3), 127, np.uint8))
     code, (found,), _ = _predict(tmp_path / "wall.png", "--out", tmp_path / "out")
     assert (code, found["faces"]) == (0, [])
-    assert (tmp_path / "out" / "wall.png").is_file()
+    assert (tmp_path / "out" / "wall-predicted.png").is_file()
 
 
 def test_with_crop_all_of_the_picture_is_the_face(portrait: Path, tmp_path: Path) -> None:
@@ -70,6 +71,23 @@ def test_pictures_of_one_name_have_a_drawing_each(portrait: Path, tmp_path: Path
     shutil.copy(portrait, tmp_path / "other" / portrait.name)
     _predict(portrait, tmp_path / "other" / portrait.name, "--out", tmp_path / "out")
     assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_the_answer_is_the_agents(portrait: Path, tmp_path: Path) -> None:
+    wide = tmp_path / "wide.jpg"
+    cv2.imwrite(str(wide), cv2.imread(str(portrait))[40:240])
+    for options in ([], ["--crop"]):
+        _, found, _ = _predict(portrait, wide, *options, "--out", tmp_path / "out")
+        agent = CliRunner().invoke(
+            agent_app, ["classify", "--model", str(MODEL), *options, "--json", str(portrait), str(wide)]
+        )
+        assert found == [json.loads(line) for line in agent.stdout.splitlines() if line.startswith("{")]
+
+
+def test_a_picture_is_never_drawn_over(portrait: Path, tmp_path: Path) -> None:
+    before = portrait.read_bytes()
+    _predict(portrait, "--out", tmp_path)
+    assert portrait.read_bytes() == before
 
 
 def test_a_person_reads_a_table(portrait: Path, tmp_path: Path) -> None:

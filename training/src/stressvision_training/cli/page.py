@@ -17,11 +17,13 @@ def page(
     """Try a model in a browser, on pictures or with the camera; served to this computer alone, Ctrl-C stops it."""
     if find_spec("gradio") is None:
         raise fail(RuntimeError("gradio is not installed; pip install 'stressvision-training[page]'"))
-    from stressvision_training.page import HOST, serve
+    from stressvision_training.page import serve
     from stressvision_training.predictor import predictor
 
-    console.print(f"http://{HOST}:{port}  (Ctrl-C stops it)", highlight=False)
+    def ready(address: str) -> None:
+        console.print(f"{address}  (Ctrl-C stops it)", highlight=False)
+
     try:
-        serve(predictor(model, labels.scheme if labels else None), model.name, port)
+        serve(predictor(model, labels.scheme if labels else None), model.name, port, ready)
     except (ValueError, OSError) as error:
         raise fail(error) from error

@@ -43,16 +43,16 @@ def predict(
             failed = True
             continue
         faces = faces_in(picture, asked, reader)
-        drawn = out / f"{image.stem}.png"
+        drawn = out / f"{image.stem}-predicted.png"  # which is no picture that was given, should `out` be their folder
         if drawn in written:
-            drawn = out / f"{image.stem}-{len(written) + 1}.png"  # of another folder
+            drawn = out / f"{image.stem}-predicted-{len(written) + 1}.png"  # of the same name in another folder
         written.add(drawn)
         draw(picture, faces).savefig(drawn, dpi=120)
         if as_json:
             print(json.dumps({"file": str(image), "faces": faces}))
         for face in faces:
             share = face["probabilities"][face["label"]]
-            table.add_row(str(image), str(face["box"]), face["label"], f"{share:.0%}", str(drawn))
+            table.add_row(str(image), str(face["box"]), face["label"], f"{share:.1%}", str(drawn))
         if not faces:
             table.add_row(str(image), "", "no face found", "", str(drawn))
     if not as_json and table.row_count:
