@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 from stressvision_contracts.labels import COMPANY5, FER7, LabelScheme
 from stressvision_training.dataset import Dataset
 from stressvision_training.evaluate import Evaluation, judge, summary
+from stressvision_training.fatigue import fatigue_intervals, fatigue_report
 from stressvision_training.figures import write_figures
 from stressvision_training.intervals import intervals
 from stressvision_training.metrics import scores
@@ -92,11 +93,30 @@ def test_company_pictures_keep_their_labels_in_the_headline() -> None:
 def test_fatigue_against_alert_controls_is_balanced() -> None:
     labels = ["fatigue"] * 2 + ["alert"] * 8
     data = _data(labels, sources=["custom:office"] * 10)
-    report = judge(_answers([FATIGUE, NEUTRAL] + [NEUTRAL] * 6 + [FATIGUE] * 2), data, "company5")
-    found = report["fatigue"]["balanced_against_alert"]
+    given = _answers([FATIGUE, NEUTRAL] + [NEUTRAL] * 6 + [FATIGUE] * 2)
+    found = fatigue_report(given, data)["balanced_against_alert"]
     assert found["share"] == pytest.approx((1 / 2 + 6 / 8) / 2)
-    low, high = found["interval"]
+    low, high = fatigue_intervals(given, data)["balanced_against_alert"]
     assert low < found["share"] < high
+
+
+def test_false_fatigue_is_told_by_source() -> None:
+    labels, sources = ["sad", "sad", "neutral", "alert"], ["fer2013", "fer2013", "custom:a", "custom:b"]
+    found = fatigue_report(_answers([FATIGUE, SAD, FATIGUE, NEUTRAL]), _data(labels, sources=sources))
+    shares = {name: part["share"] for name, part in found.items()}
+    assert shares == {
+        "false_on_fer2013": 0.5,
+        "false_on_alert_controls": 0.0,
+        "false_on_custom": 1.0,
+        "false_on_a": 1.0,
+        "false_on_b": 0.0,
+    }
+
+
+def test_no_false_alarm_in_a_hundred_faces_may_still_be_three_or_four() -> None:
+    data = _data(["alert"] * 100, sources=["custom:office"] * 100)
+    low, high = fatigue_intervals(_answers([NEUTRAL] * 100), data)["false_on_alert_controls"]
+    assert [low, high] == pytest.approx([0, 1 - 0.025 ** (1 / 100)])  # Clopper and Pearson 1934
 
 
 def test_votes_are_scored_as_distributions() -> None:
@@ -116,14 +136,21 @@ def test_votes_are_scored_as_distributions() -> None:
 
 
 def test_the_spread_over_persons_counts_those_with_enough_faces() -> None:
-    subjects = ["a"] * 4 + ["b"] * 2 + ["c", ""]
-    data = _data(["sad"] * 8, sources=["custom:office"] * 8, subjects=subjects)
-    right = np.array([1, 1, 1, 0, 0, 1, 0, 1], bool)
+    subjects = [name for name in "abcdefghij" for _ in range(4)] + ["k", ""]
+    data = _data(["sad"] * 42, sources=["custom:office"] * 42, subjects=subjects)
+    right = np.ones(42, bool)
+    right[:3], right[4:6] = False, False  # a has one of four right, b two
     found = spread(right, data)
     assert found is not None
-    assert (found["persons"], found["with_enough"]) == (3, 2)
-    assert (found["median"], found["worst"]) == (pytest.approx(0.625), 0.5)
-    assert spread(right, _data(["sad"] * 8)) is None
+    assert (found["persons"], found["with_enough"]) == (11, 10)
+    assert (found["median"], found["worst"]) == (1.0, 0.25)
+    assert found["p10"] == pytest.approx(0.25 + 0.9 * 0.25)
+
+
+def test_two_persons_have_no_spread() -> None:
+    found = spread(np.ones(4, bool), _data(["sad"] * 4, subjects=["a", "a", "b", "b"]))
+    assert found == {"persons": 2, "least_rows": 2, "with_enough": 2, "least_persons": 10}
+    assert spread(np.ones(4, bool), _data(["sad"] * 4)) is None
 
 
 def test_the_scores_are_scikit_learns() -> None:

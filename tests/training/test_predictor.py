@@ -1,12 +1,15 @@
 """Models of another origin: taken as they are where that is clear, refused with the reason where it is not."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from stressvision_training.predictor import as_probabilities, predictor, scheme_of
+from stressvision_training.dataset import Dataset, file_digest
+from stressvision_training.predictor import answers, as_probabilities, predictor, scheme_of
 from stressvision_training.rows import SourceError
+from stressvision_vision.bare import SPANS, InputRange, in_range
 from stressvision_vision.classifier import ModelError
 
 pytestmark = [
@@ -17,7 +20,9 @@ pytestmark = [
 FACES = np.random.default_rng(0).integers(0, 256, (6, 48, 48), np.uint8)
 
 
-def _saved(path: Path, *, channels: int = 1, outputs: int = 7, softmax: bool = True, side: int = 48) -> Path:
+def _saved(
+    path: Path, *, channels: int = 1, outputs: int = 7, softmax: bool = True, side: int = 48, rescaled: bool = True
+) -> Path:
     import keras
 
     keras.utils.set_random_seed(4)
@@ -25,7 +30,7 @@ def _saved(path: Path, *, channels: int = 1, outputs: int = 7, softmax: bool = T
     network = keras.Sequential(
         [
             keras.Input((side, side, channels)),
-            layers.Rescaling(1 / 255),
+            *([layers.Rescaling(1 / 255)] if rescaled else []),
             layers.Conv2D(4, 5, strides=4, activation="relu"),
             layers.GlobalAveragePooling2D(),
             layers.Dense(outputs, activation="softmax" if softmax else None),
@@ -35,7 +40,8 @@ def _saved(path: Path, *, channels: int = 1, outputs: int = 7, softmax: bool = T
     return path
 
 
-def _tflite(source: Path, path: Path, *, integer: bool) -> Path:
+def _tflite(source: Path, path: Path, *, integer: bool, fed: InputRange = "grey", shift: float = 0.0) -> Path:
+    """Convert `source`, for integers calibrated on faces as `fed` says, with `shift` added."""
     import keras
     import tensorflow as tf
 
@@ -48,7 +54,7 @@ def _tflite(source: Path, path: Path, *, integer: bool) -> Path:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.uint8
         converter.representative_dataset = lambda: (
-            [np.repeat(face[None, :, :, None], channels, axis=3).astype(np.float32)] for face in FACES
+            [np.repeat(in_range(face[None, :, :, None], fed), channels, axis=3) + np.float32(shift)] for face in FACES
         )
     path.write_bytes(converter.convert())
     return path
@@ -78,14 +84,81 @@ def test_a_larger_network_gets_larger_faces(tmp_path: Path) -> None:
 @pytest.mark.parametrize("integer", [False, True])
 def test_a_bare_tflite_file_says_what_its_network_says(integer: bool, tmp_path: Path) -> None:
     source = _saved(tmp_path / "m.keras", channels=3)
-    bare = predictor(_tflite(source, tmp_path / "m.tflite", integer=integer), None)
-    assert bare.scheme == "fer7"
+    bare = predictor(_tflite(source, tmp_path / "m.tflite", integer=integer), None, input_range="grey")
+    assert (bare.scheme, bare.fed) == ("fer7", "grey")
     assert np.allclose(bare(FACES), predictor(source, None)(FACES), atol=0.02 if integer else 1e-4)
 
 
-def test_unit_input_divides(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wanted", ["unit", "signed"])
+def test_an_integer_file_says_by_its_scale_what_it_wants(wanted: InputRange, tmp_path: Path) -> None:
+    source = _saved(tmp_path / "m.keras", rescaled=False)
+    bare = predictor(_tflite(source, tmp_path / "m.tflite", integer=True, fed=wanted), None)
+    assert bare.fed == wanted
+    assert np.allclose(bare(FACES), predictor(source, None, input_range=wanted)(FACES), atol=0.02)
+
+
+def test_floats_of_a_bare_file_are_fed_0_to_1(tmp_path: Path) -> None:
+    source = _saved(tmp_path / "m.keras", rescaled=False)
+    bare = predictor(_tflite(source, tmp_path / "m.tflite", integer=False), None)
+    assert bare.fed == "unit"
+    assert np.allclose(bare(FACES), predictor(source, None, input_range="unit")(FACES), atol=1e-4)
+
+
+def test_each_range_has_its_ends() -> None:
+    ends = np.array([0, 255], np.uint8)
+    assert {name: in_range(ends, name).tolist() for name in SPANS} == {
+        "grey": [0, 255],
+        "unit": [0, 1],
+        "signed": [-1, 1],
+    }
+
+
+def test_an_integer_file_of_another_normalisation_is_refused(tmp_path: Path) -> None:
+    source = _saved(tmp_path / "m.keras", rescaled=False)
+    odd = _tflite(source, tmp_path / "odd.tflite", integer=True, shift=-120)  # as VGG's, which takes its mean off
+    with pytest.raises(ModelError, match=r"odd\.tflite: its input stands for -120 to 135"):
+        predictor(odd, None)
+
+
+def test_a_float_file_of_ours_is_known_by_its_digest(tmp_path: Path) -> None:
+    source = _tflite(_saved(tmp_path / "m.keras"), tmp_path / "model_float32.tflite", integer=False)
+    made = {"model_float32.tflite": file_digest(source)}
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text(json.dumps({"file": "model_int8.tflite", "provenance": {"float_files": made}}))
+    assert predictor(source, None).fed == "grey"
+    made["model_float32.tflite"] = "0" * 64
+    manifest.write_text(json.dumps({"file": "model_int8.tflite", "provenance": {"float_files": made}}))
+    assert predictor(source, None).fed == "unit"
+
+
+def test_faces_come_in_the_size_that_suits(tmp_path: Path) -> None:
+    # the second face has a larger picture, which a larger network is to see
+    large = np.random.default_rng(1).integers(0, 256, (1, 96, 96), np.uint8)
+    text = np.array(["sad", "sad"])
+    data = Dataset(
+        scheme="fer7",
+        images=FACES[:2],
+        large=large,
+        large_row=np.array([-1, 0], np.int32),
+        votes=np.zeros((2, 10), np.float32),
+        splits=text,
+        sources=text,
+        labels=text,
+        names=text,
+        usages=text,
+        groups=text,
+        digests={},
+    )
+    asked = predictor(_saved(tmp_path / "m.keras", side=96), None)
+    given = answers(asked, data)
+    assert np.allclose(given[1], asked(large)[0], atol=1e-6)
+    assert np.allclose(given[0], asked(FACES[:1])[0], atol=1e-6)
+    assert not np.allclose(given[1], asked(FACES[1:2])[0], atol=1e-6)
+
+
+def test_a_network_is_fed_what_is_asked_for(tmp_path: Path) -> None:
     source = _saved(tmp_path / "m.keras")
-    dark = predictor(source, None, unit_input=True)(FACES)
+    dark = predictor(source, None, input_range="unit")(FACES)
     assert np.allclose(dark, predictor(source, None)(np.zeros_like(FACES)), atol=0.05)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stressvision_contracts.manifest import Manifest
 from stressvision_training.gates import SIZE_BYTES
 from stressvision_training.predictor import has_manifest
-from stressvision_vision.bare import BareModel
+from stressvision_vision.bare import BareModel, InputRange
 from stressvision_vision.classifier import Classifier, Runtime
 
 WARMUP: Final = 20
@@ -31,11 +31,12 @@ def benchmark(
     runtime: Runtime | None = None,
     data: Path | None = None,
     split: str = "test",
+    input_range: InputRange | None = None,
 ) -> dict[str, Any]:
     """Return times in ms over `runs` made-up faces, frames per second, size, and a verdict for each KPI.
 
     The accuracy is measured on `split` of `data`, or else what the model's manifest says of its test split; `met` is
-    None where neither is there.
+    None where neither is there. `input_range` as in `predictor.predictor`.
     """
     answer, side, used, manifest = _loaded(model, threads, runtime)
     faces = np.random.default_rng(0).integers(0, 256, (runs + WARMUP, side, side), np.uint8)
@@ -52,7 +53,7 @@ def benchmark(
         "fps": float(1000 / ms.mean()),
         "size_bytes": manifest.size_bytes if manifest else model.stat().st_size,
     }
-    accuracy, rests_on = _accuracy(model, manifest, data, split)
+    accuracy, rests_on = _accuracy(model, manifest, data, split, input_range)
     verdicts = [
         _verdict("accuracy", accuracy, CLIENT_ACCURACY, f"client's KPI; {rests_on}", least=True),
         _verdict("p95_ms", figures["p95_ms"], CLIENT_MS, "client's KPI, for a frame on a Raspberry Pi 5"),
@@ -74,17 +75,19 @@ def _loaded(
     return classifier.probabilities, manifest.input.height, classifier.runtime, manifest
 
 
-def _accuracy(model: Path, manifest: Manifest | None, data: Path | None, split: str) -> tuple[float | None, str]:
+def _accuracy(
+    model: Path, manifest: Manifest | None, data: Path | None, split: str, input_range: InputRange | None
+) -> tuple[float | None, str]:
     if data is not None:
-        from stressvision_training.evaluate import evaluate
+        from stressvision_training.evaluate import evaluate, judged_by
 
-        report = evaluate(model, data, split).report
-        truth = report["truth"]
-        return report["accuracy"], f"{split}, {truth['says']}, {truth['rows']:,} of {truth['of']:,} rows"
+        report = evaluate(model, data, split, input_range=input_range).report
+        return report["accuracy"], f"measured: {split}, {judged_by(report)}"
     known = manifest.scores.get("int8", {}).get("test", {}) if manifest else {}
     if "accuracy" not in known:
         return None, "not measured: give --data"
-    return known["accuracy"], "what its manifest says of the test split it was judged on"
+    rule = manifest.scores.get("judged_by", {}).get("test", "by a rule that it does not name") if manifest else ""
+    return known["accuracy"], f"its manifest: test, {rule}"
 
 
 def machine() -> str:

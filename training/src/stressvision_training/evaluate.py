@@ -8,17 +8,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_contracts.labels import COMPANY5, LABELS, LabelScheme
-from stressvision_training.classes import ALERT
+from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_training.dataset import Dataset, read_dataset
-from stressvision_training.intervals import intervals, weighted_interval
+from stressvision_training.fatigue import fatigue_intervals, fatigue_report
+from stressvision_training.intervals import Pair, intervals, weighted_interval
 from stressvision_training.metrics import calibration_error, scores
 from stressvision_training.opinions import against_votes
 from stressvision_training.paired import compared
 from stressvision_training.persons import spread
-from stressvision_training.predictor import predictor
+from stressvision_training.predictor import answers, predictor
 from stressvision_training.rows import SourceError
-from stressvision_training.truth import RULES, SAYINGS, Truth, headline_rule, own, truth_for
+from stressvision_training.truth import RULES, SAYINGS, Truth, by_votes, headline_rule, own, own_by_source, truth_for
+from stressvision_vision.bare import InputRange
 from stressvision_vision.classifier import soften
 
 Probabilities = NDArray[np.float32]
@@ -41,31 +42,33 @@ def evaluate(
     scheme: LabelScheme | None = None,
     *,
     against: Path | None = None,
-    unit_input: bool = False,
+    input_range: InputRange | None = None,
 ) -> Evaluation:
     """Judge `model` on `split`, and `against` another model on the same rows.
 
-    `scheme` chooses between the heads of a .keras network; by default it is the data's. `unit_input` is for models of
+    `scheme` chooses between the heads of a .keras network; by default it is the data's. `input_range` is for models of
     another origin (`predictor.predictor`).
     """
     dataset = read_dataset(data)
     part = dataset.part(split)
-    asked = predictor(model, scheme, dataset.scheme, unit_input=unit_input)
-    probabilities = asked(part.faces(asked.side))
-    facts = {"model": model.name, "digest": asked.digest, "split": split, "data": dataset.digests}
+    asked = predictor(model, scheme, dataset.scheme, input_range)
+    probabilities = answers(asked, part)
+    facts = {"model": model.name, "digest": asked.digest, "fed": asked.fed, "split": split, "data": dataset.digests}
     report = facts | {"machine": platform.machine()} | judge(probabilities, part, asked.scheme)
     truth = truth_for(part, asked.scheme)
     clear = truth >= 0
     report["intervals"] = intervals(probabilities[clear], truth[clear], part.groups[clear], LABELS[asked.scheme])
+    report["intervals"]["accuracy_by"] = _by_other_rules(probabilities, part, asked.scheme)
     if asked.temperature != 1.0:
         raw = soften(probabilities, 1 / asked.temperature)
         report["ece_before_temperature"] = calibration_error(raw[clear], truth[clear])
+    if "fatigue" in report:
+        report["intervals"]["fatigue"] = fatigue_intervals(probabilities, part)
     if against is not None:
-        other = predictor(against, None, asked.scheme, unit_input=unit_input)
+        other = predictor(against, None, asked.scheme, input_range)
         if other.scheme != asked.scheme:
             raise SourceError(f"{against}: gives out {other.scheme}, not {asked.scheme}")
-        answers = other(part.faces(other.side))
-        found = compared(probabilities[clear], answers[clear], truth[clear], part.groups[clear])
+        found = compared(probabilities[clear], answers(other, part)[clear], truth[clear], part.groups[clear])
         report["against"] = {"model": against.name, "digest": other.digest} | found
     return Evaluation(report=report, data=part, probabilities=probabilities, truth=truth, temperature=asked.temperature)
 
@@ -79,66 +82,46 @@ def judge(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> d
     """
     labels = LABELS[scheme]
 
-    def scored(truth: Truth) -> dict[str, Any]:
+    def scored(truth: Truth, of: int = len(data)) -> dict[str, Any]:
         there = truth >= 0
-        return scores(probabilities[there], truth[there], labels) | {"of": len(truth)}
+        return scores(probabilities[there], truth[there], labels) | {"of": of}
 
-    truth, mine = truth_for(data, scheme), own(data, scheme)
+    truth = truth_for(data, scheme)
     rule = headline_rule(data, scheme)
-    kept = {"rule": rule, "says": SAYINGS[rule], "rows": int((truth >= 0).sum()), "of": len(truth)}
+    rows = int((truth >= 0).sum())
+    kept = {"rule": rule, "says": SAYINGS[rule], "rows": rows, "of": len(truth), "share": rows / len(truth)}
     report = {"labels": scheme, "truth": kept} | scored(truth)
-    report["own"] = scored(mine)
-    kinds = np.where(np.char.startswith(data.sources, "custom"), "custom", data.sources)
+    report["own"] = scored(own(data, scheme))
+    sources = np.char.partition(data.sources, ":")[:, 0]
     report["by_source"] = {
-        str(kind): scored(np.where(kinds == kind, mine, -1))
-        for kind in np.unique(kinds)
-        if (mine[kinds == kind] >= 0).any()
+        kind: scored(labelled, int((sources == kind).sum())) for kind, labelled in own_by_source(data, scheme).items()
     }
-    for rule, truth_by in RULES.items():
-        voted = truth_by(data, scheme)
-        if rule != "own" and (voted >= 0).any():
-            report[f"ferplus_{rule}"] = scored(voted) | {"of": int((kinds == "fer2013").sum())}
+    for name, voted in by_votes(data, scheme).items():
+        report[name] = scored(voted, int((sources == "fer2013").sum()))
     report["votes"] = against_votes(probabilities, data, scheme)
     report["persons"] = spread(
         (probabilities.argmax(axis=1) == truth)[truth >= 0], data.take(np.flatnonzero(truth >= 0))
     )
     if scheme == "company5":
-        report["fatigue"] = fatigue_report(probabilities, data, kinds)
+        report["fatigue"] = fatigue_report(probabilities, data)
     return report
 
 
-def fatigue_report(probabilities: Probabilities, data: Dataset, kinds: NDArray[np.str_]) -> dict[str, Any]:
-    """Return how often fatigue is seen where it is, and where it is not, by source.
-
-    A share of false fatigue on the alert controls far above that on FER-2013 says that the network learnt the camera.
-    """
-    seen = probabilities.argmax(axis=1) == COMPANY5.index("fatigue")
-    groups = {
-        "recall": data.labels == "fatigue",
-        "false_on_fer2013": kinds == "fer2013",
-        "false_on_alert_controls": data.labels == ALERT,
-    }
-    for source in sorted(set(data.sources[data.labels == "fatigue"].tolist())):
-        groups[f"recall_{source.removeprefix('custom:')}"] = (data.labels == "fatigue") & (data.sources == source)
-    found = {
-        name: {"rows": int(rows.sum()), "share": float(seen[rows].mean())}
-        for name, rows in groups.items()
-        if rows.any()
-    }
-    if "recall" in found and "false_on_alert_controls" in found:
-        found["balanced_against_alert"] = _balanced(seen, groups["recall"], groups["false_on_alert_controls"], data)
+def _by_other_rules(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> dict[str, Pair]:
+    """Return the interval of the accuracy by every rule but the headline's."""
+    rules = {"own": own(data, scheme)} | own_by_source(data, scheme) | by_votes(data, scheme)
+    found = {}
+    for name, truth in rules.items():
+        right, there = probabilities.argmax(axis=1) == truth, truth >= 0
+        even = np.ones(int(there.sum()), np.float32)
+        found[name] = weighted_interval(right[there].astype(np.float32), even, data.groups[there])
     return found
 
 
-def _balanced(
-    seen: NDArray[np.bool_], tired: NDArray[np.bool_], alert: NDArray[np.bool_], data: Dataset
-) -> dict[str, Any]:
-    """Return the mean of the shares of tired faces seen and of alert ones spared, as if there were as many of both."""
-    rows = tired | alert
-    right = np.where(tired, seen, ~seen)[rows].astype(np.float32)
-    even = np.where(tired[rows], 1 / tired.sum(), 1 / alert.sum()).astype(np.float32)
-    share = float((right * even).sum() / even.sum())
-    return {"rows": int(rows.sum()), "share": share, "interval": weighted_interval(right, even, data.groups[rows])}
+def judged_by(report: dict[str, Any]) -> str:
+    """Return in words which rule the headline follows, and how many rows that keeps."""
+    truth = report["truth"]
+    return f"{truth['says']}; {truth['rows']:,} of {truth['of']:,} rows"
 
 
 def summary(report: dict[str, Any]) -> dict[str, float]:

@@ -15,13 +15,13 @@ from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_contracts.manifest import InputSpec, Manifest
 from stressvision_training.calibration import fit_temperature
 from stressvision_training.card import write_card
-from stressvision_training.dataset import Dataset, read_dataset
+from stressvision_training.dataset import Dataset, file_digest, read_dataset
 from stressvision_training.episodes import thresholds
-from stressvision_training.evaluate import judge, summary
+from stressvision_training.evaluate import judge, judged_by, summary
 from stressvision_training.gates import Gate, format_gate, integer_gate, quality_gates, runtime_gates
 from stressvision_training.network import for_device, head_for, load_network, logits_of, probabilities_of
 from stressvision_training.offsets import fit_fatigue_offset, shift_fatigue
-from stressvision_training.predictor import BarePredictor, Int8Predictor
+from stressvision_training.predictor import BarePredictor, Int8Predictor, answers
 from stressvision_training.quantise import representative, to_float, to_int8
 from stressvision_training.recipe import read_recipe
 from stressvision_training.rows import SourceError
@@ -79,7 +79,7 @@ def export(
     if offset:
         shift_fatigue(network, head, offset)
     device = for_device(network, recipe.architecture, scheme)
-    calibration, calibration_digest = representative(dataset.part("train"), recipe.seed)
+    calibration, calibration_digest = representative(dataset.part("train"), recipe.seed, side)
     content = to_int8(device, calibration)
     out.mkdir(parents=True, exist_ok=True)
     (out / MODEL).write_bytes(content)
@@ -94,7 +94,10 @@ def export(
     _write(out, manifest)
     whole = probabilities_of(network, faces, scheme)
     gates = [*_gates(out, whole, faces, truth), *_float_files(out, device, formats, scheme, whole, faces)]
-    manifest = msgspec.structs.replace(manifest, scores=_scores(out, dataset, scheme, gates))
+    made = {f"model_{name}.tflite": file_digest(out / f"model_{name}.tflite") for name in formats}
+    manifest = msgspec.structs.replace(
+        manifest, scores=_scores(out, dataset, scheme, gates), provenance=provenance | {"float_files": made}
+    )
     _write(out, manifest)
     write_card(out, manifest, gates)
     return manifest, gates
@@ -121,7 +124,7 @@ def _float_files(
         path.unlink(missing_ok=True)
         if name in formats:
             path.write_bytes(to_float(device, half=name == "float16"))
-            gates.append(format_gate(name, whole, BarePredictor(path, scheme, unit_input=False)(faces)))
+            gates.append(format_gate(name, whole, BarePredictor(path, scheme, "grey")(faces)))
     return gates
 
 
@@ -182,14 +185,14 @@ def _gates(out: Path, whole: NDArray[np.float32], images: NDArray[np.uint8], tru
 
 def _scores(out: Path, dataset: Dataset, scheme: LabelScheme, gates: list[Gate]) -> dict[str, Any]:
     asked = Int8Predictor(out)
-    found = {
-        split: summary(judge(asked(part.faces(asked.side)), part, scheme))
-        for split in ("validation", "public", "test")
-        if (dataset.splits == split).any() and (part := dataset.part(split))
-    }
-    rounded = {split: {name: round(value, 4) for name, value in short.items()} for split, short in found.items()}
+    parts = {split: dataset.part(split) for split in ("validation", "public", "test") if split in dataset.splits}
+    reports = {split: judge(answers(asked, part), part, scheme) for split, part in parts.items()}
     return {
-        "int8": rounded,
+        "int8": {
+            split: {name: round(value, 4) for name, value in summary(report).items()}
+            for split, report in reports.items()
+        },
+        "judged_by": {split: judged_by(report) for split, report in reports.items()},
         "gates": {gate.name: None if gate.met is None else round(gate.figure, 5) for gate in gates},
     }
 

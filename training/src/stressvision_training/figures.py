@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_training.evaluate import Evaluation
+from stressvision_training.evaluate import Evaluation, judged_by
 from stressvision_training.metrics import BINS, calibration_error
 from stressvision_training.sheets import FACES, TILE, save_sheet
 from stressvision_vision.classifier import soften
@@ -28,12 +28,13 @@ def write_figures(out: Path, found: Evaluation) -> list[Path]:
     report, clear = found.report, found.truth >= 0
     probabilities, truth = found.probabilities[clear], found.truth[clear]
     written = [out / name for name in ("confusion.png", "per_class.png", "reliability.png")]
-    _confusion(written[0], np.array(report["confusion"]), list(report["per_class"]))
-    _per_class(written[1], report["per_class"], report["intervals"]["recall"])
+    title = judged_by(report).replace("; ", "\n")
+    _confusion(written[0], title, np.array(report["confusion"]), list(report["per_class"]))
+    _per_class(written[1], title, report["per_class"], report["intervals"]["recall"])
     curves = {"": probabilities}
     if found.temperature != 1.0:
         curves = {"as it is": probabilities, "before temperature": soften(probabilities, 1 / found.temperature)}
-    _reliability(written[2], curves, truth)
+    _reliability(written[2], title, curves, truth)
     if report["most_common_errors"]:
         written.append(out / "confused.png")
         save_sheet(written[-1], _confused(found))
@@ -51,7 +52,7 @@ def _confused(found: Evaluation) -> list[tuple[str, NDArray[np.uint8]]]:
     return rows
 
 
-def _confusion(path: Path, counts: NDArray[np.int64], labels: list[str]) -> None:
+def _confusion(path: Path, title: str, counts: NDArray[np.int64], labels: list[str]) -> None:
     from matplotlib.figure import Figure
 
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -62,12 +63,13 @@ def _confusion(path: Path, counts: NDArray[np.int64], labels: list[str]) -> None
         colour = "white" if value > 0.5 else "black"
         axes.text(column, row, f"{counts[row, column]}\n{value:.0%}", ha="center", va="center", color=colour)
     axes.set(xlabel="given", ylabel="true", xticks=range(len(labels)), yticks=range(len(labels)))
+    axes.set_title(title, fontsize=9)
     axes.set_xticklabels(labels, rotation=30)
     axes.set_yticklabels(labels)
     figure.savefig(path, dpi=120)
 
 
-def _per_class(path: Path, per_class: dict[str, dict[str, float]], sure: dict[str, list[float]]) -> None:
+def _per_class(path: Path, title: str, per_class: dict[str, dict[str, float]], sure: dict[str, list[float]]) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), layout="constrained")
@@ -81,11 +83,12 @@ def _per_class(path: Path, per_class: dict[str, dict[str, float]], sure: dict[st
             axes.plot(place, found["recall"], color="black", marker=".")
     axes.set(ylim=(0, 1), xticks=places, ylabel="share (line: recall's 95 % interval)")
     axes.set_xticklabels(list(per_class))
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, frameon=False)
+    axes.set_title(title, fontsize=9)
     figure.savefig(path, dpi=120)
 
 
-def _reliability(path: Path, curves: Mapping[str, NDArray[np.float32]], truth: NDArray[np.int64]) -> None:
+def _reliability(path: Path, title: str, curves: Mapping[str, NDArray[np.float32]], truth: NDArray[np.int64]) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5, 5), layout="constrained")
@@ -100,4 +103,5 @@ def _reliability(path: Path, curves: Mapping[str, NDArray[np.float32]], truth: N
         axes.plot(*points, marker="o", label=label)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability given", ylabel="share right")
     axes.legend(loc="upper left")
+    axes.set_title(title, fontsize=9)
     figure.savefig(path, dpi=120)

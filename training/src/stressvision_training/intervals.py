@@ -11,6 +11,8 @@ from stressvision_training.metrics import BINS
 REPLICATES: Final = 2000
 LEVEL: Final = 0.95
 SEED: Final = 2013
+_AT_ONCE: Final = 100
+"""Replicates drawn at once, so that a training split's fit into memory."""
 
 Counts = NDArray[np.float64]
 Pair = list[float]
@@ -55,9 +57,13 @@ def weighted_interval(values: NDArray[np.float32], weights: NDArray[np.float32],
 def _weights(groups: NDArray[np.str_]) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return how often each replicate draws each group (replicates x groups), and the number of each row's group."""
     names, number = np.unique(groups, return_inverse=True)
-    rng = np.random.default_rng(SEED)
-    equal = np.full(len(names), 1 / len(names))
-    return rng.multinomial(len(names), equal, REPLICATES).astype(np.float32), number
+    rng, n = np.random.default_rng(SEED), len(names)
+    drawn = np.empty((REPLICATES, n), np.float32)
+    for first in range(0, REPLICATES, _AT_ONCE):
+        here = min(_AT_ONCE, REPLICATES - first)
+        places = rng.integers(0, n, (here, n)) + np.arange(here)[:, None] * n
+        drawn[first : first + here] = np.bincount(places.ravel(), minlength=here * n).reshape(here, n)
+    return drawn, number
 
 
 def _per_group(values: NDArray[np.float32], number: NDArray[np.int64]) -> NDArray[np.float32]:

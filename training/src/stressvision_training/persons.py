@@ -9,12 +9,15 @@ from stressvision_training.dataset import Dataset
 
 LEAST_ROWS: Final = 2
 """Fewer faces of a person say nothing about the spread between people."""
+LEAST_PERSONS: Final = 10
+"""Fewer persons have no tenth percentile."""
 
 
 def spread(right: NDArray[np.bool_], data: Dataset) -> dict[str, Any] | None:
     """Return the accuracy of the median person, of the one at the tenth percentile and of the worst.
 
-    `right` (n) is whether each row of `data` was named rightly. None where no person is known.
+    `right` (n) is whether each row of `data` was named rightly. None where no person is known, and no such figures
+    where fewer than `LEAST_PERSONS` have `LEAST_ROWS` rows.
     """
     known = data.subjects != ""
     if not known.any():
@@ -24,7 +27,8 @@ def spread(right: NDArray[np.bool_], data: Dataset) -> dict[str, Any] | None:
     shares = np.bincount(number, right[known]) / rows
     enough = shares[rows >= LEAST_ROWS]
     found: dict[str, Any] = {"persons": len(names), "least_rows": LEAST_ROWS, "with_enough": len(enough)}
-    if len(enough):
+    found["least_persons"] = LEAST_PERSONS
+    if len(enough) >= LEAST_PERSONS:
         low, middle = np.percentile(enough, [10, 50])
         found |= {"median": float(middle), "p10": float(low), "worst": float(enough.min())}
     return found

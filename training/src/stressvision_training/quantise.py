@@ -9,15 +9,16 @@ from numpy.typing import NDArray
 
 from stressvision_training.augmentation import degrade
 from stressvision_training.dataset import Dataset
-from stressvision_training.network import side_of, sized
+from stressvision_training.rows import SIDE
 
 PER_LABEL: Final = 100
 DEGRADED_SHARE: Final = 0.3
 
 
-def representative(train: Dataset, seed: int) -> tuple[NDArray[np.uint8], str]:
+def representative(train: Dataset, seed: int, side: int = SIDE) -> tuple[NDArray[np.uint8], str]:
     """Return the calibration faces and their SHA-256: up to `PER_LABEL` per label, three in ten degraded.
 
+    They are `side` pixels wide and high, from the larger pictures of the company's faces where that is over 48.
     A black and a white face pin the input's range to 0..255, so that a camera's bytes go in as they are.
     """
     rng = np.random.default_rng(seed)
@@ -25,21 +26,25 @@ def representative(train: Dataset, seed: int) -> tuple[NDArray[np.uint8], str]:
     for label in sorted(set(train.labels.tolist())):
         rows = np.flatnonzero(train.labels == label)
         for row in rng.permutation(rows)[:PER_LABEL]:
-            face = train.images[row]
+            face = train.faces(side, [row])[0]
             faces.append(degrade(face, rng) if rng.random() < DEGRADED_SHARE else face)
-    side = train.images.shape[1]
     extremes = [np.full((side, side), level, np.uint8) for level in (0, 255)]
     chosen = np.stack([*faces, *extremes])
     return chosen, hashlib.sha256(chosen.tobytes()).hexdigest()
 
 
 def to_int8(model: Any, faces: NDArray[np.uint8]) -> bytes:
-    """Return the TFLite file of `model`: integer weights per channel, integer arithmetic, uint8 in and out."""
+    """Return the TFLite file of `model`: integer weights per channel, integer arithmetic, uint8 in and out.
+
+    `faces` (n x side x side) are of the side that the model takes.
+    """
     import tensorflow as tf
 
+    channels = model.input_shape[-1]
+
     def samples() -> Iterator[list[NDArray[np.float32]]]:
-        for face in sized(faces, side_of(model)):
-            yield [face[None, :, :, None].astype(np.float32)]
+        for face in faces:
+            yield [np.repeat(face[None, :, :, None], channels, axis=3).astype(np.float32)]
 
     converter = tf.lite.TFLiteConverter.from_keras_model(model)
     converter.optimizations = [tf.lite.Optimize.DEFAULT]

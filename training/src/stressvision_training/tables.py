@@ -5,7 +5,7 @@ from typing import Any, Final
 from rich.table import Table
 
 from stressvision_training.gates import Gate
-from stressvision_training.truth import RULES, SAYINGS
+from stressvision_training.truth import SAYINGS
 
 
 def report_tables(report: dict[str, Any]) -> list[Table]:
@@ -24,8 +24,9 @@ def report_tables(report: dict[str, Any]) -> list[Table]:
 
 def _headline(report: dict[str, Any]) -> Table:
     truth, sure = report["truth"], report["intervals"]
-    title = f"{report['model']}: {report['split']}, {truth['says']}, {truth['rows']:,} of {truth['of']:,} rows"
-    table = Table("figure", "value", f"{sure['level']:.0%} interval", title=title)
+    table = Table("figure", "value", f"{sure['level']:.0%} interval", title=f"{report['model']}: {report['split']}")
+    table.add_row("judged by", truth["says"], "")
+    table.add_row("rows kept", f"{truth['rows']:,} of {truth['of']:,}, {truth['share']:.1%}", "")
     for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auc", "ece"):
         if report[name] is not None:
             table.add_row(name.replace("_", " "), f"{report[name]:.3f}", _interval(sure.get(name)))
@@ -35,13 +36,17 @@ def _headline(report: dict[str, Any]) -> Table:
 
 
 def _rules(report: dict[str, Any]) -> Table:
-    table = Table("rows and labels", "rows", "of", "accuracy", "macro F1", "ECE", title="by whose word")
-    named = {"all, their own labels": report["own"]}
-    named |= {f"{source}, its own labels": found for source, found in report["by_source"].items()}
-    named |= {SAYINGS[rule]: report[f"ferplus_{rule}"] for rule in RULES if f"ferplus_{rule}" in report}
-    for name, found in named.items():
-        figures = [f"{found[key]:.3f}" for key in ("accuracy", "macro_f1", "ece")]
-        table.add_row(name, f"{found['rows']:,}", f"{found['of']:,}", *figures)
+    voted = [rule for rule in SAYINGS if f"ferplus_{rule}" in report]
+    named = {"own": ("all, own labels", report["own"])}
+    named |= {source: (f"{source}, own labels", found) for source, found in report["by_source"].items()}
+    named |= {f"ferplus_{rule}": (f"FER+ {rule}", report[f"ferplus_{rule}"]) for rule in voted}
+    table = Table(caption="\n".join(SAYINGS[rule] for rule in voted) or None, caption_justify="left")
+    for name in ("by whose word", "rows", "of", "accuracy", "95% interval", "F1", "ECE"):
+        table.add_column(name, no_wrap=True)
+    for name, (says, found) in named.items():
+        accuracy, f1, ece = (f"{found[key]:.3f}" for key in ("accuracy", "macro_f1", "ece"))
+        sure = _interval(report["intervals"]["accuracy_by"][name])
+        table.add_row(says, f"{found['rows']:,}", f"{found['of']:,}", accuracy, sure, f1, ece)
     return table
 
 
@@ -67,9 +72,8 @@ def _fatigue(report: dict[str, Any]) -> list[Table]:
         return []
     table = Table("fatigue", "rows", "share", "95% interval", title="fatigue, and where there is none")
     for name, found in report["fatigue"].items():
-        table.add_row(
-            name.replace("_", " "), f"{found['rows']:,}", f"{found['share']:.3f}", _interval(found.get("interval"))
-        )
+        sure = _interval(report["intervals"]["fatigue"][name])
+        table.add_row(name.replace("_", " "), f"{found['rows']:,}", f"{found['share']:.3f}", sure)
     return [table]
 
 
@@ -91,13 +95,15 @@ def _votes(report: dict[str, Any]) -> list[Table]:
 
 def _persons(report: dict[str, Any]) -> list[Table]:
     found = report["persons"]
-    if found is None or "median" not in found:
+    if found is None:
         return []
-    title = (
-        f"accuracy per person: {found['with_enough']} of {found['persons']} with {found['least_rows']} faces or more"
-    )
-    table = Table("median person", "tenth percentile", "worst", title=title)
-    table.add_row(*(f"{found[name]:.3f}" for name in ("median", "p10", "worst")))
+    enough = f"{found['with_enough']} of {found['persons']} persons have {found['least_rows']} faces or more"
+    if "median" not in found:
+        enough = f"accuracy per person: {enough}, too few for a spread ({found['least_persons']})"
+        return [Table(title=enough, show_header=False)]
+    table = Table("accuracy per person", "value", title=enough)
+    for name, what in (("median", "median person"), ("p10", "tenth percentile"), ("worst", "worst")):
+        table.add_row(what, f"{found[name]:.3f}")
     return [table]
 
 

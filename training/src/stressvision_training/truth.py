@@ -91,3 +91,17 @@ def truth_for(data: Dataset, scheme: LabelScheme) -> Truth:
     if headline_rule(data, scheme) == "own":
         return truth
     return np.where(np.char.startswith(data.sources, "custom"), truth, consensus(data, scheme))
+
+
+def own_by_source(data: Dataset, scheme: LabelScheme) -> dict[str, Truth]:
+    """Return `own` on the rows of each source alone, the company's taken together, where it gives any a label."""
+    truth = own(data, scheme)
+    kinds = np.where(np.char.startswith(data.sources, "custom"), "custom", data.sources)
+    found = {str(kind): np.where(kinds == kind, truth, -1) for kind in np.unique(kinds)}
+    return {kind: labels for kind, labels in found.items() if (labels >= 0).any()}
+
+
+def by_votes(data: Dataset, scheme: LabelScheme) -> dict[str, Truth]:
+    """Return what each rule on votes says, as `ferplus_RULE`, where it gives any row a label."""
+    found = {f"ferplus_{name}": rule(data, scheme) for name, rule in RULES.items() if name != "own"}
+    return {name: labels for name, labels in found.items() if (labels >= 0).any()}

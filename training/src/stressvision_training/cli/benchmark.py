@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from stressvision_training.cli.shared import Json, fail
+from stressvision_training.cli.shared import Json, Range, fail
 from stressvision_training.tables import benchmark_table
+from stressvision_vision.bare import InputRange
 
 
 class Runtimes(StrEnum):
@@ -26,13 +27,15 @@ def benchmark(
     runtime: Annotated[Runtimes | None, typer.Option(help="Default: the first installed.")] = None,
     data: Annotated[Path | None, typer.Option(help="Measure its accuracy on data made by `prepare`.")] = None,
     split: Annotated[str, typer.Option(help="The split of the data.")] = "test",
+    input_range: Range = None,
     as_json: Json = False,
 ) -> None:
     """Time a model on this machine, one face at a time, and hold it against the KPIs."""
     from stressvision_training.benchmark import benchmark as run
 
     try:
-        found = run(model, runs, threads, runtime.value if runtime else None, data, split)
+        fed: InputRange | None = input_range.value if input_range else None
+        found = run(model, runs, threads, runtime.value if runtime else None, data, split, fed)
     except (ValueError, OSError) as error:
         raise fail(error) from error
     if as_json:

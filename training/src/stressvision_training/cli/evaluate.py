@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from stressvision_contracts.labels import LabelScheme
-from stressvision_training.cli.shared import Data, Json, Labels, fail
+from stressvision_training.cli.shared import Data, Json, Labels, Range, fail
 from stressvision_training.tables import report_tables
 
 
@@ -22,9 +22,7 @@ def evaluate(
     against: Annotated[Path | None, typer.Option(help="Another model, asked about the same rows (McNemar).")] = None,
     record: Annotated[Path | None, typer.Option(help="Append a line per source of labels to this CSV.")] = None,
     labels: Annotated[Labels | None, typer.Option(help="Which head; by default that of the data.")] = None,
-    unit_input: Annotated[
-        bool, typer.Option("--unit-input", help="Feed a model of another origin 0 to 1 instead of 0 to 255.")
-    ] = False,
+    input_range: Range = None,
     as_json: Json = False,
 ) -> None:
     """Judge a model on one split; an INT8 file is run by the classifier that devices use."""
@@ -32,7 +30,7 @@ def evaluate(
 
     try:
         asked: LabelScheme | None = labels.scheme if labels else None
-        found = run(model, data, split, asked, against=against, unit_input=unit_input)
+        found = run(model, data, split, asked, against=against, input_range=input_range.value if input_range else None)
     except (ValueError, OSError) as error:
         raise fail(error) from error
     if out is not None:

@@ -27,6 +27,24 @@ class Labels(StrEnum):
         return "fer7" if self is Labels.FER7 else "company5"
 
 
+class Ranges(StrEnum):
+    """What black and white may be to a model, as an option's choices."""
+
+    GREY = "grey"
+    UNIT = "unit"
+    SIGNED = "signed"
+
+
+Range = Annotated[
+    Ranges | None,
+    typer.Option(
+        "--input-range",
+        help="What to feed a model of another origin: grey is 0 to 255 (default for .keras), unit 0 to 1 (default for "
+        "floats of .tflite), signed -1 to 1. A .tflite file that takes integers says it itself.",
+    ),
+]
+
+
 def fail(error: Exception) -> typer.Exit:
     """Print `error` and return the exit to raise."""
     console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
