@@ -97,7 +97,7 @@ def draw(picture: Picture, faces: list[Face], words: Words = ENGLISH) -> Any:
     for place, face in enumerate(faces):
         x, y, w, h = face["box"]
         colour = COLOURS[place] if place < SHOWN else "white"
-        photo.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=colour, linewidth=3))
+        photo.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=colour, linewidth=3, clip_on=False))
     if not faces:
         right.text(0.5, 0.5, words.no_face, ha="center", va="center", fontsize=14)
     else:
