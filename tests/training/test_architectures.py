@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stressvision_training.recipe import Recipe, read_recipe
-from stressvision_training.rows import SourceError
+from stressvision_training.data.rows import SourceError
+from stressvision_training.fitting.recipe import Recipe, read_recipe
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 FAMILIES = ("simple-cnn", "inverted-residual", "mobilenetv2", "recurrent-cnn", "mobilenetv3-small", "custom-light")
@@ -49,7 +49,7 @@ def test_parameters(name: str, parameters: int) -> None:
 
 
 def test_vggface_trains_as_many_parameters_as_the_document_says() -> None:
-    from stressvision_training.tuning import thaw
+    from stressvision_training.fitting.tuning import thaw
 
     network = _network(_recipe("vggface-features", "input_size=32"))
     for backbone, trained in ((0, 133_127), ("block5", 133_127 + 3 * (512 * 512 * 9 + 512))):
@@ -59,7 +59,7 @@ def test_vggface_trains_as_many_parameters_as_the_document_says() -> None:
 
 def test_the_last_thirty_layers_of_mobilenetv3_learn_and_no_other() -> None:
     from stressvision_training.architectures.backbone import backbone_of
-    from stressvision_training.tuning import thaw
+    from stressvision_training.fitting.tuning import thaw
 
     network = _network(_recipe("mobilenetv3-small", "input_size=32"))
     thaw(network, 30)
@@ -75,7 +75,7 @@ def test_the_last_thirty_layers_of_mobilenetv3_learn_and_no_other() -> None:
 
 
 def test_a_name_that_no_layer_has_is_refused() -> None:
-    from stressvision_training.tuning import thaw
+    from stressvision_training.fitting.tuning import thaw
 
     with pytest.raises(SourceError, match=r"conv5_1.*no layer"):
         thaw(_network(_recipe("vggface-features", "input_size=32")), "conv5_1")
@@ -84,7 +84,7 @@ def test_a_name_that_no_layer_has_is_refused() -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_batch_goes_forward_and_a_saved_network_knows_its_side(name: str, tmp_path: Path) -> None:
     from stressvision_training.architectures import build
-    from stressvision_training.network import load_network, logits_of, side_of
+    from stressvision_training.architectures.network import load_network, logits_of, side_of
 
     recipe = _recipe(name)
     side, head = recipe.architecture.input_size, recipe.heads[0].classes
@@ -113,14 +113,14 @@ def test_the_kernels_of_a_backbone_answer_as_kerass_own() -> None:
 
 
 def test_multiplications_of_the_simple_cnn_counted_by_hand() -> None:
-    from stressvision_training.complexity import macs
+    from stressvision_training.architectures.complexity import macs
 
     by_hand = 48 * 48 * 32 * 9 + 24 * 24 * 64 * 9 * 32 + 12 * 12 * 64 * 7
     assert macs(_network(_recipe("simple-cnn")), 48) == by_hand
 
 
 def test_multiplications_of_the_custom_light_counted_by_hand() -> None:
-    from stressvision_training.complexity import macs
+    from stressvision_training.architectures.complexity import macs
 
     first = 80 * 80 * 32 * 27
     separable = 40 * 40 * (32 * 9 + 32 * 64) + 20 * 20 * (64 * 9 + 64 * 128) + 10 * 10 * (128 * 9 + 128 * 256)
@@ -128,14 +128,14 @@ def test_multiplications_of_the_custom_light_counted_by_hand() -> None:
 
 
 def test_a_recurrent_layer_counts_at_every_step() -> None:
-    from stressvision_training.complexity import macs
+    from stressvision_training.architectures.complexity import macs
 
     three, four = (macs(_network(_recipe("recurrent-cnn", f"architecture.steps={steps}")), 48) for steps in (3, 4))
     assert four - three == 24 * 24 * 48 * 48 * 9 + 12 * 12 * 64 * 64 * 9 + 6 * 6 * 96 * 96 * 9
 
 
 def test_a_nested_backbone_is_counted() -> None:
-    from stressvision_training.complexity import macs
+    from stressvision_training.architectures.complexity import macs
 
     # 15.3 billion, as VGG16's paper has it, less the three dense layers that it ends in
     assert macs(_network(_recipe("vggface-features")), 224) == pytest.approx(15.35e9, rel=0.005)
@@ -145,7 +145,7 @@ def test_weights_of_a_file_go_into_the_backbone(tmp_path: Path) -> None:
     import h5py
 
     from stressvision_training.architectures.backbone import backbone_of
-    from stressvision_training.pretrained import load_pretrained, pretrained_file
+    from stressvision_training.architectures.pretrained import load_pretrained, pretrained_file
 
     recipe = _recipe("mobilenetv3-small", "input_size=32")
     donor, network = _network(recipe), _network(recipe)
@@ -169,7 +169,7 @@ def test_weights_of_a_file_go_into_the_backbone(tmp_path: Path) -> None:
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    from stressvision_training.pretrained import load_pretrained
+    from stressvision_training.architectures.pretrained import load_pretrained
 
     _network(_recipe("simple-cnn")).save(tmp_path / "other.keras")
     (tmp_path / "text.h5").write_text("no weights")
@@ -180,7 +180,7 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
 
 
 def test_a_weights_file_that_is_not_there_is_named() -> None:
-    from stressvision_training.pretrained import pretrained_file
+    from stressvision_training.architectures.pretrained import pretrained_file
 
     with pytest.raises(SourceError, match=r"'gone\.h5': no such file; or name imagenet, vggface or none"):
         pretrained_file(_recipe("vggface-features", "weights=gone.h5").architecture)
@@ -189,7 +189,7 @@ def test_a_weights_file_that_is_not_there_is_named() -> None:
 
 
 def test_without_internet_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from stressvision_training.pretrained import pretrained_file
+    from stressvision_training.architectures.pretrained import pretrained_file
 
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nothing listens there
@@ -207,8 +207,8 @@ def test_without_internet_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest
 def test_it_becomes_integers_throughout(name: str, tmp_path: Path) -> None:
     from ai_edge_litert.interpreter import Interpreter
 
-    from stressvision_training.network import for_device
-    from stressvision_training.quantise import to_int8
+    from stressvision_training.architectures.network import for_device
+    from stressvision_training.exporting.quantise import to_int8
 
     recipe = _recipe(name, "input_size=48")
     scheme = "fer7" if recipe.heads[0].classes == "fer7" else "company5"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stressvision_training.augmentation import DEGRADATIONS, augment, degrade, mixup
-from stressvision_training.batches import Batches
-from stressvision_training.recipe import Augmentation, Recipe, Rows
+from stressvision_training.data.augmentation import DEGRADATIONS, Augmentation, augment, degrade, mixup
+from stressvision_training.fitting.batches import Batches
+from stressvision_training.fitting.recipe import Recipe, Rows
 from support.faces import made_up_face
 
 EVERYTHING = Augmentation(

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stressvision_training.balance import class_weights, resampled_rows, row_weights
+from stressvision_training.data.balance import class_weights, resampled_rows, row_weights
 
 labels = st.lists(st.sampled_from(["neutral", "sad", "happy", "alert"]), min_size=1, max_size=200).map(np.array)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from stressvision_training.claims import middle, read_claims
 from stressvision_training.cli import app
+from stressvision_training.comparison.claims import middle, read_claims
 from support.faces import write_custom, write_fer2013
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
@@ -73,7 +73,7 @@ def test_a_run_without_int8_shows_dashes_beside_the_documents_figures(folder: Pa
 
 @pytest.mark.train
 def test_an_exported_run_has_both(folder: Path) -> None:
-    from stressvision_training.compare import compare
+    from stressvision_training.comparison.compare import compare
 
     whole = shutil.copytree(folder / "run", folder / "exported")
     options = ["export", whole, "--out", whole / "int8", "--labels", "fer7", "--json"]
@@ -90,7 +90,7 @@ def test_an_exported_run_has_both(folder: Path) -> None:
 
 @pytest.mark.train
 def test_a_model_folder_is_judged_under_both_rules(folder: Path) -> None:
-    from stressvision_training.compare import compare
+    from stressvision_training.comparison.compare import compare
 
     lines = compare([SHIPPED], folder / "data", "test")
     assert [line.judged_by.partition(":")[0] for line in lines] == ["own labels", "FER+ consensus"]

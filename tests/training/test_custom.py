@@ -11,7 +11,7 @@ from skimage import data as pictures
 from typer.testing import CliRunner
 
 from stressvision_training.cli import app
-from stressvision_training.dataset import Dataset, read_dataset
+from stressvision_training.data.dataset import Dataset, read_dataset
 from support.faces import made_up_face, write_custom, write_fer2013
 
 LABELS = ("neutral", "stress", "sad", "happy", "fatigue")

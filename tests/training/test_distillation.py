@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from stressvision_contracts.labels import FER7
 from stressvision_training.architectures import build
-from stressvision_training.dataset import Dataset, read_dataset
-from stressvision_training.distillation import distilled, read_lessons, teach, with_lessons
-from stressvision_training.network import load_network, logits_of, softmax
-from stressvision_training.recipe import Distillation, read_recipe
-from stressvision_training.rows import SourceError
-from stressvision_training.targets import head_loss
+from stressvision_training.architectures.network import load_network, logits_of, softmax
+from stressvision_training.data.dataset import Dataset, read_dataset
+from stressvision_training.data.rows import SourceError
+from stressvision_training.fitting.distillation import distilled, read_lessons, teach, with_lessons
+from stressvision_training.fitting.recipe import Distillation, read_recipe
+from stressvision_training.fitting.targets import head_loss
 from support.faces import write_fer2013
 
 RECIPE = Path(__file__).parents[2] / "training" / "recipes" / "simple-cnn.toml"
@@ -110,7 +110,7 @@ def test_the_loss_is_of_both_in_their_shares() -> None:
 
 
 def test_a_student_comes_to_agree_with_its_teacher(data: Path, teachers: list[Path], tmp_path: Path) -> None:
-    from stressvision_training.fit import fit
+    from stressvision_training.fitting.fit import fit
 
     dataset = read_dataset(data)
     part = dataset.part("train")
@@ -130,7 +130,7 @@ def _write(path: Path, logits: NDArray[np.float32], dataset: Dataset) -> None:
 
 
 def test_lessons_need_a_recipe_that_takes_them(data: Path, teachers: list[Path], tmp_path: Path) -> None:
-    from stressvision_training.fit import fit
+    from stressvision_training.fitting.fit import fit
 
     teach(teachers, data, tmp_path / "lessons.npz")
     with pytest.raises(SourceError, match="no \\[distillation\\]"):

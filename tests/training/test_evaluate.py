@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_score
 
 from stressvision_contracts.labels import COMPANY5, FER7, LabelScheme
-from stressvision_training.dataset import Dataset
-from stressvision_training.evaluate import Evaluation, judge, summary
-from stressvision_training.fatigue import fatigue_intervals, fatigue_report
-from stressvision_training.figures import write_figures
-from stressvision_training.intervals import intervals
-from stressvision_training.metrics import scores
-from stressvision_training.opinions import against_votes
-from stressvision_training.persons import spread
-from stressvision_training.sheets import TILE
-from stressvision_training.truth import truth_for
+from stressvision_training.data.dataset import Dataset
+from stressvision_training.data.sheets import TILE
+from stressvision_training.evaluation.evaluate import Evaluation, judge, summary
+from stressvision_training.evaluation.fatigue import fatigue_intervals, fatigue_report
+from stressvision_training.evaluation.figures import write_figures
+from stressvision_training.evaluation.intervals import intervals
+from stressvision_training.evaluation.metrics import scores
+from stressvision_training.evaluation.opinions import against_votes
+from stressvision_training.evaluation.persons import spread
+from stressvision_training.evaluation.truth import truth_for
 
 NEUTRAL, STRESS, SAD, HAPPY, FATIGUE = range(5)
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from stressvision_contracts.manifest import read_manifest
 from stressvision_training.cli import app
-from stressvision_training.rows import SourceError
+from stressvision_training.data.rows import SourceError
 from support.faces import write_custom, write_fer2013
 
 RECIPE = """
@@ -137,7 +137,7 @@ def test_a_killed_run_goes_on_and_learns(run: Path) -> None:
 
 
 def test_a_killed_run_ends_in_the_weights_of_an_unbroken_one(run: Path, folder: Path) -> None:
-    from stressvision_training.network import load_network
+    from stressvision_training.architectures.network import load_network
 
     whole = folder / "unbroken"
     done = _train("fit", "--recipe", folder / "small.toml", "--data", folder / "data", "--out", whole, "--json")
@@ -179,7 +179,7 @@ def test_keras_takes_the_backend_that_is_asked_for(folder: Path) -> None:
 
 
 def test_another_recipe_does_not_go_on_in_the_same_folder(run: Path, folder: Path) -> None:
-    from stressvision_training.fit import fit
+    from stressvision_training.fitting.fit import fit
 
     other = folder / "other.toml"
     other.write_text(RECIPE.replace("seed = 1", "seed = 2"))

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stressvision_training.intervals import intervals, weighted_interval
-from stressvision_training.metrics import scores
-from stressvision_training.paired import compared
+from stressvision_training.evaluation.intervals import intervals, weighted_interval
+from stressvision_training.evaluation.metrics import scores
+from stressvision_training.evaluation.paired import compared
 
 LABELS = ("neutral", "stress", "sad")
 

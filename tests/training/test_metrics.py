@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from stressvision_training.calibration import fit_temperature
-from stressvision_training.metrics import auc, calibration_error, scores
+from stressvision_training.evaluation.metrics import auc, calibration_error, scores
+from stressvision_training.exporting.calibration import fit_temperature
 from stressvision_vision.classifier import soften
 
 LABELS = ("a", "b", "c", "d")

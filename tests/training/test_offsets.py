@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stressvision_training import offsets
 from stressvision_training.classes import HEAD_CLASSES
-from stressvision_training.dataset import Dataset
+from stressvision_training.data.dataset import Dataset
+from stressvision_training.exporting import offsets
 
 CLASSES = HEAD_CLASSES["expressions9"]
 

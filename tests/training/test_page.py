@@ -16,7 +16,7 @@ from gradio_client import Client, handle_file
 from skimage.data import astronaut
 
 from stressvision_contracts.labels import COMPANY5
-from stressvision_training.page import RAM_DISK, private_folder
+from stressvision_training.trial.page import RAM_DISK, private_folder
 from support.servers import free_port
 
 MODEL = Path(__file__).parents[2] / "models" / "stressvision" / "model_int8.tflite"

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stressvision_training.dataset import Dataset, file_digest
-from stressvision_training.predictor import answers, as_probabilities, predictor, scheme_of
-from stressvision_training.rows import SourceError
+from stressvision_training.data.dataset import Dataset, file_digest
+from stressvision_training.data.rows import SourceError
+from stressvision_training.evaluation.predictor import answers, as_probabilities, predictor, scheme_of
 from stressvision_vision.bare import SPANS, InputRange, in_range
 from stressvision_vision.classifier import ModelError
 

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from stressvision_training.cli import app
-from stressvision_training.dataset import read_dataset, read_metadata
-from stressvision_training.rows import SourceError
+from stressvision_training.data.dataset import read_dataset, read_metadata
+from stressvision_training.data.rows import SourceError
 from support.faces import EMOTIONS, VOTE_OF, VOTES, made_up_face, write_custom, write_fer2013
 
 GOOD = " ".join(["7"] * 2304)

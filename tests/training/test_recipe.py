@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from stressvision_training.recipe import read_recipe
-from stressvision_training.rows import SourceError
+from stressvision_training.data.rows import SourceError
+from stressvision_training.fitting.recipe import read_recipe
 
 RECIPES = sorted((Path(__file__).parents[2] / "training" / "recipes").glob("*.toml"))
 

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stressvision_training.duplicates import near_duplicates
-from stressvision_training.rows import Row
-from stressvision_training.splits import NEAR, SHARES, assign, deal, key, near_facts
+from stressvision_training.data.duplicates import near_duplicates
+from stressvision_training.data.rows import Row
+from stressvision_training.data.splits import NEAR, SHARES, assign, deal, key, near_facts
 
 LEARNT = {"train", "validation"}
 JUDGED = {"test", "public"}

@@ -11,10 +11,10 @@ from stressvision_training.classes import (
     HeadClasses,
     summing_matrix,
 )
-from stressvision_training.dataset import Dataset
-from stressvision_training.ferplus import majority
-from stressvision_training.recipe import Head
-from stressvision_training.targets import adjusted, class_shares, head_loss, targets_of
+from stressvision_training.data.dataset import Dataset
+from stressvision_training.data.ferplus import majority
+from stressvision_training.fitting.recipe import Head
+from stressvision_training.fitting.targets import adjusted, class_shares, head_loss, targets_of
 
 
 def _data(labels: list[str], votes: list[list[int]], sources: list[str]) -> Dataset:

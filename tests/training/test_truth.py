@@ -3,8 +3,8 @@
 import numpy as np
 
 from stressvision_contracts.labels import COMPANY5, FER7
-from stressvision_training.dataset import Dataset
-from stressvision_training.truth import RULES, truth_for
+from stressvision_training.data.dataset import Dataset
+from stressvision_training.evaluation.truth import RULES, truth_for
 
 
 def _data(labels: list[str], sources: list[str], votes: list[list[int]]) -> Dataset:

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from stressvision_training.optimisation import plateau_rate
-from stressvision_training.recipe import Plateau, Recipe, read_recipe
-from stressvision_training.tuning import legs_of
+from stressvision_training.fitting.optimisation import plateau_rate
+from stressvision_training.fitting.recipe import Plateau, Recipe, read_recipe
+from stressvision_training.fitting.tuning import legs_of
 from support.faces import write_fer2013
 
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
@@ -70,8 +70,8 @@ class _KilledError(Exception):
 def test_a_run_killed_between_legs_ends_in_the_same_weights(data: Path, tmp_path: Path) -> None:
     from stressvision_training.architectures import build
     from stressvision_training.architectures.backbone import backbone_of
-    from stressvision_training.fit import fit
-    from stressvision_training.network import load_network
+    from stressvision_training.architectures.network import load_network
+    from stressvision_training.fitting.fit import fit
 
     small = ["input_size=32", "batch=16", "threads=1", "select=last"]
     donor = build(_recipe("vggface-finetune", *small).architecture, ["fer7"])
@@ -102,8 +102,8 @@ def test_a_run_killed_between_legs_ends_in_the_same_weights(data: Path, tmp_path
 def test_the_backbone_stays_while_the_head_learns(data: Path, tmp_path: Path) -> None:
     from stressvision_training.architectures import build
     from stressvision_training.architectures.backbone import backbone_of
-    from stressvision_training.fit import fit
-    from stressvision_training.network import load_network
+    from stressvision_training.architectures.network import load_network
+    from stressvision_training.fitting.fit import fit
 
     small = ["input_size=32", "width=0.35", "batch=16", "threads=1", "select=last", "epochs=1"]
     donor = build(_recipe("mobilenetv2", *small).architecture, ["fer7"])
@@ -118,7 +118,7 @@ def test_the_backbone_stays_while_the_head_learns(data: Path, tmp_path: Path) ->
 
 @pytest.mark.train
 def test_a_run_ends_when_it_gets_no_better(data: Path, tmp_path: Path) -> None:
-    from stressvision_training.fit import fit
+    from stressvision_training.fitting.fit import fit
 
     changes = ["epochs=30", "stop_after=2", "optimiser.rate=1e-9", "threads=1", "rows.limit=32"]
     records: list[dict[str, Any]] = []

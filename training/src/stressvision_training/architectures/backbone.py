@@ -16,7 +16,7 @@ def backbone(made: Any) -> Any:
 def _fused(layer: Any) -> Any:
     from keras import layers
 
-    from stressvision_training.normalisation import FusedBatchNormalization
+    from stressvision_training.architectures.normalisation import FusedBatchNormalization
 
     kind = FusedBatchNormalization if isinstance(layer, layers.BatchNormalization) else type(layer)
     return kind.from_config(layer.get_config())

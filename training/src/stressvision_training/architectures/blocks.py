@@ -9,7 +9,7 @@ def normalised(x: Any, activation: Activation | None = "relu", gain: str = "ones
     """Return `x` after batch normalisation and, unless None, an activation."""
     from keras import layers
 
-    from stressvision_training.normalisation import FusedBatchNormalization
+    from stressvision_training.architectures.normalisation import FusedBatchNormalization
 
     x = FusedBatchNormalization(momentum=0.97, gamma_initializer=gain)(x)
     return x if activation is None else layers.ReLU(6 if activation == "relu6" else None)(x)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct
 
 from stressvision_training.architectures.blocks import coloured, convolved, normalised
-from stressvision_training.architectures.bounds import Positive, Share, Side
+from stressvision_training.bounds import Positive, Share, Side
 
 
 class CustomLight(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="custom-light"):

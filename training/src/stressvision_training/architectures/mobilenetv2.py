@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from stressvision_training.architectures.backbone import backbone
 from stressvision_training.architectures.blocks import coloured
-from stressvision_training.architectures.bounds import Share, Side
+from stressvision_training.bounds import Share, Side
 
 WEIGHTS: Final = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 SIDES: Final = (96, 128, 160, 192, 224)

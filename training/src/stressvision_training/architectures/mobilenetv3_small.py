@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from stressvision_training.architectures.backbone import backbone
 from stressvision_training.architectures.blocks import coloured
-from stressvision_training.architectures.bounds import Positive, Share, Side
+from stressvision_training.bounds import Positive, Share, Side
 
 WEIGHTS: Final = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v3/"
 

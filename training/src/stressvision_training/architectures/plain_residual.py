@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from stressvision_training.architectures.bounds import Positive, Share, Side
+from stressvision_training.bounds import Positive, Share, Side
 
 
 class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -46,7 +46,7 @@ class PlainResidual(
 def _conv(x: Any, filters: int, *, kernel: int = 3, stride: int = 1, relu: bool = True, gain: str = "ones") -> Any:
     from keras import layers
 
-    from stressvision_training.normalisation import FusedBatchNormalization
+    from stressvision_training.architectures.normalisation import FusedBatchNormalization
 
     x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
     x = FusedBatchNormalization(momentum=0.97, gamma_initializer=gain)(x)

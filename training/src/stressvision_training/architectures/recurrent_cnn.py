@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from msgspec import Struct
 
 from stressvision_training.architectures.blocks import convolved, normalised
-from stressvision_training.architectures.bounds import Positive, Share, Side
+from stressvision_training.bounds import Positive, Share, Side
 
 
 class RecurrentCnn(

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
-from stressvision_training.architectures.bounds import Positive, Side
+from stressvision_training.bounds import Positive, Side
 
 
 class SimpleCnn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="name", tag="simple-cnn"):

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from stressvision_training.architectures.backbone import backbone
 from stressvision_training.architectures.blocks import coloured
-from stressvision_training.architectures.bounds import Positive, Share, Side
+from stressvision_training.bounds import Positive, Share, Side
 
 DOWNLOADS: Final = {
     "vggface": "https://github.com/rcmalli/keras-vggface/releases/download/v2.0/rcmalli_vggface_tf_notop_vgg16.h5",

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from stressvision_training.cli.shared import Json, Range, fail
-from stressvision_training.tables import benchmark_table
+from stressvision_training.evaluation.tables import benchmark_table
 from stressvision_vision.bare import InputRange
 
 
@@ -31,7 +31,7 @@ def benchmark(
     as_json: Json = False,
 ) -> None:
     """Time a model on this machine, one face at a time, and hold it against the KPIs."""
-    from stressvision_training.benchmark import benchmark as run
+    from stressvision_training.evaluation.benchmark import benchmark as run
 
     try:
         fed: InputRange | None = input_range.value if input_range else None

@@ -28,8 +28,8 @@ def compare(
     as_json: Json = False,
 ) -> None:
     """Compare size, speed, quality in float and INT8, and what training took, beside the client's documents."""
-    from stressvision_training.compare import compare as run
-    from stressvision_training.compare_tables import HEADINGS, check_output, table_rows, write_comparison
+    from stressvision_training.comparison.compare import compare as run
+    from stressvision_training.comparison.compare_tables import HEADINGS, check_output, table_rows, write_comparison
 
     try:
         for file in out or ():

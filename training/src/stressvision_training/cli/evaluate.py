@@ -9,7 +9,7 @@ from rich.console import Console
 
 from stressvision_contracts.labels import LabelScheme
 from stressvision_training.cli.shared import Data, Json, Labels, Range, fail
-from stressvision_training.tables import report_tables
+from stressvision_training.evaluation.tables import report_tables
 
 
 def evaluate(
@@ -26,7 +26,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Judge a model on one split; an INT8 file is run by the classifier that devices use."""
-    from stressvision_training.evaluate import evaluate as run
+    from stressvision_training.evaluation.evaluate import evaluate as run
 
     try:
         asked: LabelScheme | None = labels.scheme if labels else None
@@ -34,12 +34,12 @@ def evaluate(
     except (ValueError, OSError) as error:
         raise fail(error) from error
     if out is not None:
-        from stressvision_training.figures import write_figures
+        from stressvision_training.evaluation.figures import write_figures
 
         write_figures(out, found)
         (out / "report.json").write_text(json.dumps(found.report, indent=2) + "\n")
     if record is not None:
-        from stressvision_training.results import append
+        from stressvision_training.evaluation.results import append
 
         append(record, found.report)
     if as_json:

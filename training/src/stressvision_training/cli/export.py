@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from stressvision_training.cli.shared import Json, Labels, fail
-from stressvision_training.tables import gate_table
+from stressvision_training.exporting.gates import gate_table
 
 
 def export(
@@ -23,8 +23,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write the INT8 model of a run, with manifest and card; exit with 1 when it misses a gate."""
-    from stressvision_training.export import export as run
-    from stressvision_training.export import formats_of
+    from stressvision_training.exporting.export import export as run
+    from stressvision_training.exporting.export import formats_of
 
     try:
         scheme = labels.scheme if labels else None

@@ -8,7 +8,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from stressvision_training.cli.shared import Data, Json, console, fail
-from stressvision_training.rows import SourceError
+from stressvision_training.data.rows import SourceError
 
 
 def fit(
@@ -26,7 +26,7 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Train by a recipe, with a checkpoint per epoch; run the same command again to go on after a kill."""
-    from stressvision_training.fit import fit as run
+    from stressvision_training.fitting.fit import fit as run
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=as_json) as progress:

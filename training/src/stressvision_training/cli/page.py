@@ -17,8 +17,8 @@ def page(
     """Try a model in a browser, on pictures or with the camera; served to this computer alone, Ctrl-C stops it."""
     if find_spec("gradio") is None:
         raise fail(RuntimeError("gradio is not installed; pip install 'stressvision-training[page]'"))
-    from stressvision_training.page import serve
-    from stressvision_training.predictor import predictor
+    from stressvision_training.evaluation.predictor import predictor
+    from stressvision_training.trial.page import serve
 
     def ready(address: str) -> None:
         console.print(f"{address}  (Ctrl-C stops it)", highlight=False)

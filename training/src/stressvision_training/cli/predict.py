@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stressvision_training.cli.shared import Json, Labels, console, fail
-from stressvision_training.rows import SourceError
+from stressvision_training.data.rows import SourceError
 
 
 def predict(
@@ -23,9 +23,9 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Say what expression is apparent in each face of each picture, and draw it; a bad picture is named and passed."""
-    from stressvision_training.faces import FaceReader
-    from stressvision_training.predict import draw, faces_in, read_picture
-    from stressvision_training.predictor import predictor
+    from stressvision_training.data.faces import FaceReader
+    from stressvision_training.evaluation.predictor import predictor
+    from stressvision_training.trial.predict import draw, faces_in, read_picture
 
     try:
         asked = predictor(model, labels.scheme if labels else None)

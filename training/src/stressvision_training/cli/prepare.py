@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from stressvision_training.cli.shared import Json, console, fail
-from stressvision_training.rows import SourceError
+from stressvision_training.data.rows import SourceError
 
 
 class Labels(StrEnum):
@@ -57,8 +57,8 @@ def prepare(
     as_json: Json = False,
 ) -> None:
     """Read FER-2013, FER+ votes and company pictures into one folder with frozen splits."""
-    from stressvision_training.prepare import CUSTOM_LICENCE, Preparation
-    from stressvision_training.prepare import prepare as run
+    from stressvision_training.data.prepare import CUSTOM_LICENCE, Preparation
+    from stressvision_training.data.prepare import prepare as run
 
     wish = Preparation(
         fer2013=fer2013,
@@ -85,7 +85,7 @@ def prepare(
 
             metadata = run(wish, out, tick)
             if sheets is not None:
-                from stressvision_training.sheets import write_sheets
+                from stressvision_training.data.sheets import write_sheets
 
                 tick("drawing sheets", 0, 0)
                 write_sheets(out, sheets, seed)

@@ -8,7 +8,7 @@ import typer
 from rich.progress import Progress
 
 from stressvision_training.cli.shared import Data, Json, console, fail
-from stressvision_training.rows import SourceError
+from stressvision_training.data.rows import SourceError
 
 
 def teach(
@@ -18,7 +18,7 @@ def teach(
     as_json: Json = False,
 ) -> None:
     """Ask trained networks about every training face, as it is and mirrored, for another one to learn from."""
-    from stressvision_training.distillation import teach as run
+    from stressvision_training.fitting.distillation import teach as run
 
     if out.suffix != ".npz":
         raise fail(ValueError(f"{out}: name a file that ends in .npz"))

@@ -1,0 +1,1 @@
+"""What a model is worth, by whose word, and how surely."""

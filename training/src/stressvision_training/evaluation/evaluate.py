@@ -1,0 +1,150 @@
+"""Judge a model on one split, saying for every figure which rows and whose labels it rests on."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stressvision_contracts.labels import LABELS, LabelScheme
+from stressvision_training.data.dataset import Dataset, read_dataset
+from stressvision_training.data.rows import SourceError
+from stressvision_training.evaluation.fatigue import fatigue_intervals, fatigue_report
+from stressvision_training.evaluation.intervals import Pair, intervals, weighted_interval
+from stressvision_training.evaluation.metrics import calibration_error, scores
+from stressvision_training.evaluation.opinions import against_votes
+from stressvision_training.evaluation.paired import compared
+from stressvision_training.evaluation.persons import spread
+from stressvision_training.evaluation.predictor import answers, predictor
+from stressvision_training.evaluation.truth import (
+    RULES,
+    SAYINGS,
+    Truth,
+    by_votes,
+    headline_rule,
+    own,
+    own_by_source,
+    truth_for,
+)
+from stressvision_vision.bare import InputRange
+from stressvision_vision.classifier import soften
+
+Probabilities = NDArray[np.float32]
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
+    """A report and what figures are drawn from: n x labels, and n true labels by the headline's rule, -1 for none."""
+
+    report: dict[str, Any]
+    data: Dataset
+    probabilities: Probabilities
+    truth: Truth
+    temperature: float
+
+
+def evaluate(
+    model: Path,
+    data: Path,
+    split: str,
+    scheme: LabelScheme | None = None,
+    *,
+    against: Path | None = None,
+    input_range: InputRange | None = None,
+) -> Evaluation:
+    """Judge `model` on `split`, and `against` another model on the same rows.
+
+    `scheme` chooses between the heads of a .keras network; by default it is the data's. `input_range` is for models of
+    another origin (`predictor.predictor`).
+    """
+    dataset = read_dataset(data)
+    part = dataset.part(split)
+    asked = predictor(model, scheme, dataset.scheme, input_range)
+    probabilities = answers(asked, part)
+    facts = {"model": model.name, "digest": asked.digest, "fed": asked.fed, "split": split, "data": dataset.digests}
+    report = facts | {"machine": platform.machine()} | judge(probabilities, part, asked.scheme)
+    truth = truth_for(part, asked.scheme)
+    clear = truth >= 0
+    report["intervals"] = intervals(probabilities[clear], truth[clear], part.groups[clear], LABELS[asked.scheme])
+    report["intervals"]["accuracy_by"] = _by_other_rules(probabilities, part, asked.scheme)
+    if asked.temperature != 1.0:
+        raw = soften(probabilities, 1 / asked.temperature)
+        report["ece_before_temperature"] = calibration_error(raw[clear], truth[clear])
+    if "fatigue" in report:
+        report["intervals"]["fatigue"] = fatigue_intervals(probabilities, part)
+    if against is not None:
+        other = predictor(against, None, asked.scheme, input_range)
+        if other.scheme != asked.scheme:
+            raise SourceError(f"{against}: gives out {other.scheme}, not {asked.scheme}")
+        found = compared(probabilities[clear], answers(other, part)[clear], truth[clear], part.groups[clear])
+        report["against"] = {"model": against.name, "digest": other.digest} | found
+    return Evaluation(report=report, data=part, probabilities=probabilities, truth=truth, temperature=asked.temperature)
+
+
+def judge(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> dict[str, Any]:
+    """Return the scores by the rule that the scheme is meant to follow, then by every other rule that the data allow.
+
+    `truth` says which rule that is and how many rows it keeps (`truth.truth_for`). The keys `ferplus_…` name the rule
+    by which votes give a label (`truth.RULES`), on FER-2013's rows alone; `own` and `by_source` rest on the labels
+    that the data came with.
+    """
+    labels = LABELS[scheme]
+
+    def scored(truth: Truth, of: int = len(data)) -> dict[str, Any]:
+        there = truth >= 0
+        return scores(probabilities[there], truth[there], labels) | {"of": of}
+
+    truth = truth_for(data, scheme)
+    rule = headline_rule(data, scheme)
+    rows = int((truth >= 0).sum())
+    kept = {"rule": rule, "says": SAYINGS[rule], "rows": rows, "of": len(truth), "share": rows / len(truth)}
+    report = {"labels": scheme, "truth": kept} | scored(truth)
+    report["own"] = scored(own(data, scheme))
+    sources = np.char.partition(data.sources, ":")[:, 0]
+    report["by_source"] = {
+        kind: scored(labelled, int((sources == kind).sum())) for kind, labelled in own_by_source(data, scheme).items()
+    }
+    for name, voted in by_votes(data, scheme).items():
+        report[name] = scored(voted, int((sources == "fer2013").sum()))
+    report["votes"] = against_votes(probabilities, data, scheme)
+    report["persons"] = spread(
+        (probabilities.argmax(axis=1) == truth)[truth >= 0], data.take(np.flatnonzero(truth >= 0))
+    )
+    if scheme == "company5":
+        report["fatigue"] = fatigue_report(probabilities, data)
+    return report
+
+
+def _by_other_rules(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> dict[str, Pair]:
+    """Return the interval of the accuracy by every rule but the headline's."""
+    rules = {"own": own(data, scheme)} | own_by_source(data, scheme) | by_votes(data, scheme)
+    found = {}
+    for name, truth in rules.items():
+        right, there = probabilities.argmax(axis=1) == truth, truth >= 0
+        even = np.ones(int(there.sum()), np.float32)
+        found[name] = weighted_interval(right[there].astype(np.float32), even, data.groups[there])
+    return found
+
+
+def judged_by(report: dict[str, Any]) -> str:
+    """Return in words which rule the headline follows, and how many rows that keeps."""
+    truth = report["truth"]
+    return f"{truth['says']}; {truth['rows']:,} of {truth['of']:,} rows"
+
+
+def summary(report: dict[str, Any]) -> dict[str, float]:
+    """Return the few figures that an epoch's line or a manifest carries."""
+    short = {name: report[name] for name in ("rows", "accuracy", "macro_f1", "ece")}
+    short["own_accuracy"] = report["own"]["accuracy"]
+    for source, found in report["by_source"].items():
+        short[f"{source}_accuracy"] = found["accuracy"]
+    for rule in RULES:
+        if f"ferplus_{rule}" in report:
+            short[f"ferplus_{rule}_accuracy"] = report[f"ferplus_{rule}"]["accuracy"]
+            if rule == "consensus":
+                short["ferplus_consensus_ece"] = report["ferplus_consensus"]["ece"]
+            short[f"ferplus_{rule}_macro_f1"] = report[f"ferplus_{rule}"]["macro_f1"]
+    for name, found in report.get("fatigue", {}).items():
+        short[f"fatigue_{name}"] = found["share"]
+    return short

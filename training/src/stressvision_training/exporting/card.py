@@ -1,0 +1,149 @@
+"""The model card: what the model is for and not for, and what it scored, with the commands that say so."""
+
+from pathlib import Path
+from typing import Any, Final
+
+from stressvision_contracts.manifest import Manifest
+from stressvision_training.evaluation.benchmark import machine
+from stressvision_training.evaluation.truth import RULES, SAYINGS
+from stressvision_training.exporting.gates import Gate
+
+SCORES: Final[dict[str, str]] = {
+    "rows": "faces with one label",
+    "accuracy": "accuracy, all sources, by the rule that the scheme follows",
+    "macro_f1": "macro-F1, likewise",
+    "ece": "expected calibration error, likewise, 15 bins",
+    "own_accuracy": "accuracy, all sources, by the labels that the data came with",
+    "fer2013_accuracy": "accuracy on FER-2013 rows, FER-2013's own labels",
+    "custom_accuracy": "accuracy on company pictures, their own labels",
+    **{f"ferplus_{rule}_accuracy": f"accuracy on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
+    **{f"ferplus_{rule}_macro_f1": f"macro-F1 on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
+    "ferplus_consensus_ece": "expected calibration error by FER+ consensus",
+    "fatigue_recall": "fatigue recall, people not trained on",
+    "fatigue_false_on_fer2013": "FER-2013 faces taken for fatigue",
+    "fatigue_false_on_alert_controls": "alert controls taken for fatigue",
+    "fatigue_balanced_against_alert": "fatigue against alert controls, balanced accuracy",
+}
+
+TAUGHT: Final[dict[str, str]] = {
+    "fer2013": "FER-2013's labels",
+    "majority": "what more than half of FER+'s voters saw",
+    "votes": "FER+'s votes, and so says what most people see",
+    "mixture": "a mixture of FER-2013's labels and FER+'s votes",
+}
+
+TEXT = """# Model {version}
+
+Reads the *apparent expression* of one face (48x48 grey) as {labels}. INT8, {size:.2f} MB,
+for the agent on a workstation's Raspberry Pi.
+
+## Use
+
+- Trends of apparent expression over groups and shifts, and lasting signs of tiredness for the safety officer.
+- Not for decisions about a person: not for hiring, pay, discipline or performance. A face is no measure of what someone
+  feels; a frown of concentration can read as `stress`. Not medical advice.
+- `stress` means a tense-looking face (FER-2013's angry, fear and disgust), `neutral` includes surprise, `fatigue` means
+  closed eyes or a yawn in one frame. Only signs that last become an episode.
+
+## Data
+
+{sources}; {rows} training rows. {votes}
+
+FER-2013 has no tired faces: `fatigue` was learnt from the pictures named `custom:`, split by person; alert controls
+were learnt as "anything but fatigue". Training rows with the same pixels as a test row were dropped; near-duplicates
+were not looked for. {licence}
+
+## Figures
+
+The INT8 file itself, through the device's classifier. `validation` chose the temperature ({temperature}) and what is
+added to the logit of fatigue ({offset}), the other columns chose nothing. In `test`, FER-2013 is {usages} and company
+pictures show other people than in training.
+
+{scores}
+
+Gates at export:
+
+{gates}
+
+    stressvision-train prepare --fer2013 fer2013.csv --ferplus fer2013new.csv --custom PICTURES --out DATA
+{fits}
+    stressvision-train export RUN --version {version} --out models/stressvision
+    stressvision-train evaluate models/stressvision/{file} --data DATA --split test
+    stressvision-train benchmark models/stressvision/{file}
+
+Exported on {machine}; seed {seed}. The digests of data, calibration faces and model are in `manifest.json`.
+
+## Limits
+
+- FER-2013's labels are noisy: they and FER+'s votes disagree on more than a third of the rows, so a figure means
+  little without its labels. `stress` and `sad` are often read as `neutral`, and as each other.
+- Web portraits, not workstation cameras: expect less in the field, and measure it there before trusting a trend.
+- Closed eyes and acted yawns stand in for tiredness, and most yawns are missed. Laughing with closed
+  eyes, looking down and talking are its likely false alarms.
+- Who is under-represented was not audited. A rough frontal face of 48 pixels or more is needed.
+"""
+
+
+def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
+    """Write `README.md` beside the model from its manifest and gates."""
+    made = manifest.provenance
+    votes = f"What tells the labels apart, the head `{made['head']}`, learnt from {TAUGHT[made['taught']]}."
+    text = TEXT.format(
+        version=manifest.version,
+        labels=", ".join(f"`{label}`" for label in manifest.labels),
+        size=manifest.size_bytes / 1e6,
+        sources="Sources: " + ", ".join(made["sources"]),
+        rows=made["train_rows"],
+        votes=votes,
+        licence=manifest.licence_note,
+        temperature=manifest.temperature,
+        offset=made["fatigue_offset"],
+        scores=_score_table(manifest.scores["int8"]),
+        gates="\n".join(f"- {gate.name}: {_figure(gate)} (bar {gate.bar})" for gate in gates),
+        fits=_fits(made),
+        usages=" and ".join(made["test_usages"]) or "absent",
+        file=manifest.file,
+        machine=machine(),
+        seed=made["seed"],
+    )
+    (out / "README.md").write_text(text, encoding="utf-8")
+
+
+def _fits(made: dict[str, Any]) -> str:
+    """Return the commands that trained it; a run may have begun with another's network, or have had teachers."""
+    command = "    stressvision-train fit --recipe training/recipes/{} --data DATA --out {}{}"
+    begun = made["init"]
+    if made.get("teachers"):
+        names = " ".join(f"TEACHER{number}.keras" for number, _ in enumerate(made["teachers"], 1))
+        asked = f"    stressvision-train teach {names} --data DATA --out LESSONS.npz"
+        return "\n".join(
+            [asked, command.format(made["recipe"], "RUN", f" --set seed={made['seed']} --lessons LESSONS.npz")]
+        )
+    if not begun:
+        return command.format(made["recipe"], "RUN", "")
+    first = command.format(begun["recipe"] or "?", "BEGUN", f"   # stopped after epoch {begun['epochs']}")
+    return "\n".join([first, command.format(made["recipe"], "RUN", " --init BEGUN/final_model.keras")])
+
+
+def _score_table(scores: dict[str, dict[str, Any]]) -> str:
+    names = list(dict.fromkeys(name for short in scores.values() for name in short))
+    lines = ["| | " + " | ".join(scores) + " |", "|---|" + "---|" * len(scores)]
+    for name in names:
+        saying = SCORES.get(name, name.replace("_", " "))
+        cells = [_cell(name, short.get(name)) for short in scores.values()]
+        lines.append(f"| {saying} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    if name == "rows":
+        return f"{value:.0f}"
+    return f"{value:.3f}" if name.endswith("ece") else f"{100 * value:.1f} %"
+
+
+def _figure(gate: Gate) -> str:
+    if gate.met is None:
+        return "not tried, one interpreter is missing"
+    return f"{gate.figure:.4f}" if isinstance(gate.figure, float) else str(gate.figure)

@@ -1,0 +1,201 @@
+"""Export a run as the INT8 file that devices run, judged as they run it, with manifest and card."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stressvision_contracts.labels import LABELS, LabelScheme
+from stressvision_contracts.manifest import InputSpec, Manifest
+from stressvision_training.architectures.network import for_device, head_for, load_network, logits_of, probabilities_of
+from stressvision_training.data.dataset import Dataset, file_digest, read_dataset
+from stressvision_training.data.rows import SourceError
+from stressvision_training.evaluation.evaluate import judge, judged_by, summary
+from stressvision_training.evaluation.predictor import BarePredictor, Int8Predictor, answers
+from stressvision_training.evaluation.truth import Truth, truth_for
+from stressvision_training.exporting.calibration import fit_temperature
+from stressvision_training.exporting.card import write_card
+from stressvision_training.exporting.episodes import thresholds
+from stressvision_training.exporting.gates import Gate, format_gate, integer_gate, quality_gates, runtime_gates
+from stressvision_training.exporting.offsets import fit_fatigue_offset, shift_fatigue
+from stressvision_training.exporting.quantise import representative, to_float, to_int8
+from stressvision_training.exporting.runtimes import probabilities_in
+from stressvision_training.fitting.recipe import read_recipe
+from stressvision_training.fitting.run_folder import BEST, RECIPE, facts_of
+from stressvision_vision.classifier import MANIFEST_NAME, RUNTIMES, Runtime
+
+MODEL: Final = "model_int8.tflite"
+Format = Literal["float16", "float32"]
+FORMATS: Final[tuple[Format, ...]] = ("float16", "float32")
+"""What may lie beside the INT8 file, which is always there; `model_FORMAT.tflite`, without a manifest."""
+LICENCE_NOTE: Final = (
+    "Weights derived from data offered for research only: {sources}. For evaluation; not licensed for commercial use."
+)
+
+
+def formats_of(text: str) -> list[Format]:
+    """Return what `text` names beside `int8`, which needs no naming; `SourceError` on anything else."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in ("int8", *FORMATS)]
+    if unknown:
+        raise SourceError(f"--formats {text}: {', '.join(unknown)} is none of int8, {', '.join(FORMATS)}")
+    return [name for name in FORMATS if name in names]
+
+
+def export(
+    run: Path,
+    out: Path,
+    version: str,
+    data: Path | None = None,
+    scheme: LabelScheme | None = None,
+    formats: Sequence[Format] = (),
+) -> tuple[Manifest, list[Gate]]:
+    """Write model, manifest and card of `run` to `out`; return the manifest and the gates, some perhaps unmet.
+
+    The data are those the run was trained on, from `data` or where they lay then. `scheme` chooses the head; by
+    default it is that of the data. `formats` are written beside the INT8 file.
+    """
+    _needs_tensorflow()
+    facts = facts_of(run)
+    dataset = read_dataset(data or Path(facts["data_folder"]))
+    if dataset.digests != facts["data"]:
+        raise SourceError(
+            f"{run}: was trained on other data than lie in the data folder; name the right one with --data"
+        )
+    recipe = read_recipe(run / RECIPE)
+    network = load_network(run / BEST)
+    scheme = scheme or dataset.scheme
+    validation = _asked(dataset.part("validation"), scheme)
+    head = head_for(network, scheme)
+    side, channels = recipe.architecture.input_size, recipe.architecture.channels
+    faces, truth = validation.faces(side), truth_for(validation, scheme)
+    offset = fit_fatigue_offset(logits_of(network, faces, head), validation, head)
+    if offset:
+        shift_fatigue(network, head, offset)
+    device = for_device(network, recipe.architecture, scheme)
+    calibration, calibration_digest = representative(dataset.part("train"), recipe.seed, side)
+    content = to_int8(device, calibration)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / MODEL).write_bytes(content)
+    taught = next(asked.labels for asked in recipe.heads if asked.classes == head)
+    provenance = _provenance(facts, recipe.seed, calibration_digest, len(calibration), dataset)
+    provenance |= {"head": head, "taught": taught, "fatigue_offset": offset}
+    fed = InputSpec(height=side, width=side, channels=channels, margin=0.0)
+    manifest = _manifest(content, version, scheme, fed, provenance)
+    _write(out, manifest)
+    raw = Int8Predictor(out)(faces)
+    manifest = msgspec.structs.replace(manifest, temperature=fit_temperature(raw[truth >= 0], truth[truth >= 0]))
+    _write(out, manifest)
+    whole = probabilities_of(network, faces, scheme)
+    gates = [*_gates(out, whole, faces, truth), *_float_files(out, device, formats, scheme, whole, faces)]
+    made = {f"model_{name}.tflite": file_digest(out / f"model_{name}.tflite") for name in formats}
+    manifest = msgspec.structs.replace(
+        manifest, scores=_scores(out, dataset, scheme, gates), provenance=provenance | {"float_files": made}
+    )
+    _write(out, manifest)
+    write_card(out, manifest, gates)
+    return manifest, gates
+
+
+def _asked(data: Dataset, scheme: LabelScheme) -> Dataset:
+    """Leave out what a model is not for: company pictures have none of FER-2013's seven labels."""
+    if scheme == data.scheme:
+        return data
+    return data.take(np.flatnonzero(~np.char.startswith(data.sources, "custom")))
+
+
+def _float_files(
+    out: Path,
+    device: Any,
+    formats: Sequence[Format],
+    scheme: LabelScheme,
+    whole: NDArray[np.float32],
+    faces: NDArray[np.uint8],
+) -> list[Gate]:
+    gates = []
+    for name in FORMATS:
+        path = out / f"model_{name}.tflite"
+        path.unlink(missing_ok=True)
+        if name in formats:
+            path.write_bytes(to_float(device, half=name == "float16"))
+            gates.append(format_gate(name, whole, BarePredictor(path, scheme, "grey")(faces)))
+    return gates
+
+
+def _needs_tensorflow() -> None:
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise SourceError(f"KERAS_BACKEND is {keras.backend.backend()}; TensorFlow alone writes TFLite files: unset it")
+
+
+def _manifest(
+    content: bytes, version: str, scheme: LabelScheme, fed: InputSpec, provenance: dict[str, Any]
+) -> Manifest:
+    return Manifest(
+        version=version,
+        file=MODEL,
+        digest=hashlib.sha256(content).hexdigest(),
+        size_bytes=len(content),
+        label_scheme=scheme,
+        labels=list(LABELS[scheme]),
+        input=fed,
+        episodes=thresholds(scheme),
+        provenance=provenance,
+        licence_note=LICENCE_NOTE.format(sources=", ".join(provenance["sources"])),
+    )
+
+
+def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int, data: Dataset) -> dict[str, Any]:
+    return {
+        "recipe": facts["recipe"],
+        "seed": seed,
+        "init": facts.get("init"),
+        "teachers": facts["teachers"],
+        "code": facts.get("code"),
+        "data": facts["data"],
+        "sources": sorted(set(data.sources[data.splits == "train"].tolist())),
+        "ferplus_votes": bool(data.votes.any()),
+        "test_usages": sorted(set(data.usages[(data.splits == "test") & (data.sources == "fer2013")].tolist())),
+        "train_rows": int((data.splits == "train").sum()),
+        "calibration_faces": faces,
+        "calibration_sha256": faces_digest,
+        "versions": facts["versions"] | {"stressvision-training": importlib.metadata.version("stressvision-training")},
+    }
+
+
+def _gates(out: Path, whole: NDArray[np.float32], images: NDArray[np.uint8], truth: Truth) -> list[Gate]:
+    by_runtime: dict[Runtime, NDArray[np.float32]] = {
+        runtime: probabilities_in(runtime, out, images)
+        for runtime, module in RUNTIMES.items()
+        if importlib.util.find_spec(module.split(".")[0]) is not None
+    }
+    int8 = by_runtime["litert"]
+    gates = quality_gates(whole, int8, truth, truth >= 0, (out / MODEL).stat().st_size)
+    from ai_edge_litert.interpreter import Interpreter
+
+    return [*gates, *runtime_gates(int8, by_runtime.get("tflite")), integer_gate(Interpreter(str(out / MODEL)))]
+
+
+def _scores(out: Path, dataset: Dataset, scheme: LabelScheme, gates: list[Gate]) -> dict[str, Any]:
+    asked = Int8Predictor(out)
+    parts = {split: dataset.part(split) for split in ("validation", "public", "test") if split in dataset.splits}
+    reports = {split: judge(answers(asked, part), part, scheme) for split, part in parts.items()}
+    return {
+        "int8": {
+            split: {name: round(value, 4) for name, value in summary(report).items()}
+            for split, report in reports.items()
+        },
+        "judged_by": {split: judged_by(report) for split, report in reports.items()},
+        "gates": {gate.name: None if gate.met is None else round(gate.figure, 5) for gate in gates},
+    }
+
+
+def _write(out: Path, manifest: Manifest) -> None:
+    (out / MANIFEST_NAME).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")

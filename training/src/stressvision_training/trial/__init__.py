@@ -1,0 +1,1 @@
+"""Try a model on pictures of one's own."""
