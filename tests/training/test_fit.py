@@ -209,8 +209,8 @@ def test_the_int8_file_is_judged_as_devices_run_it(model: Path, run: Path, folde
     assert done.exit_code == 0, done.output
     int8 = json.loads(done.output)
     lines = (folder / "results.csv").read_text().splitlines()
-    assert len(lines) == 1 + 2 * 6
-    assert "FER+ majority" in lines[6]
+    assert len(lines) == 1 + 2 * 7
+    assert "FER+ majority" in lines[7]
     assert int8["accuracy"] > 0.9
     assert sum(map(sum, int8["confusion"])) == int8["rows"]
     assert int8["fatigue"]["false_on_fer2013"]["rows"] == 70

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from stressvision_training.evaluation.metrics import auc, calibration_error, scores
@@ -59,3 +61,29 @@ def test_the_temperature_undoes_overconfidence() -> None:
     probabilities, truth = _answers(3000)
     sharpened = soften(probabilities, 0.5)
     assert fit_temperature(sharpened, truth) == pytest.approx(2.0, rel=0.1)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_any_answers_score_as_scikit_learn_scores_them(data: st.DataObject) -> None:
+    rows = data.draw(st.integers(1, 60))
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    # few levels make ties in the ROC curve, and few rows leave classes out
+    probabilities = rng.integers(1, 5, (rows, 4)).astype(np.float32)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    truth = rng.integers(0, data.draw(st.integers(1, 4)), rows)
+    found, chosen = scores(probabilities, truth, LABELS), probabilities.argmax(axis=1)
+    there = np.unique(truth)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        truth, chosen, labels=there, average=None, zero_division=0
+    )
+    for k, number in enumerate(there):
+        mine = found["per_class"][LABELS[number]]
+        assert [mine[name] for name in ("precision", "recall", "f1")] == pytest.approx([precision[k], recall[k], f1[k]])
+        assert mine["support"] == support[k]
+        if len(there) > 1:
+            positive = truth == number
+            assert mine["auc"] == pytest.approx(sk.roc_auc_score(positive, probabilities[:, number]), abs=1e-6)
+    assert found["macro_f1"] == pytest.approx(f1.mean())
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, chosen))
+    assert 0 <= found["ece"] <= 1

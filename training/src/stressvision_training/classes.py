@@ -78,3 +78,11 @@ def summing_matrix(classes: HeadClasses, scheme: LabelScheme) -> NDArray[np.floa
     for row, name in enumerate(names):
         matrix[row, labels.index(name if name in labels else COMPANY_OF[name])] = 1.0
     return matrix
+
+
+def company_matrix() -> NDArray[np.float32]:
+    """Return the 7 x 5 matrix that sums the probabilities of `fer7` into those of `company5` (none is fatigue)."""
+    matrix = np.zeros((len(FER7), len(COMPANY5)), np.float32)
+    for row, name in enumerate(FER7):
+        matrix[row, COMPANY5.index(COMPANY_OF[name])] = 1.0
+    return matrix

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_contracts.labels import LABELS, LabelScheme
+from stressvision_training.classes import company_matrix
 from stressvision_training.data.dataset import Dataset, read_dataset
 from stressvision_training.data.rows import SourceError
 from stressvision_training.evaluation.fatigue import fatigue_intervals, fatigue_report
@@ -20,10 +21,10 @@ from stressvision_training.evaluation.persons import spread
 from stressvision_training.evaluation.predictor import answers, predictor
 from stressvision_training.evaluation.truth import (
     RULES,
-    SAYINGS,
     Truth,
     by_votes,
     headline_rule,
+    headline_says,
     own,
     own_by_source,
     truth_for,
@@ -63,16 +64,12 @@ def evaluate(
     asked = predictor(model, scheme, dataset.scheme, input_range)
     probabilities = answers(asked, part)
     facts = {"model": model.name, "digest": asked.digest, "fed": asked.fed, "split": split, "data": dataset.digests}
-    report = facts | {"machine": platform.machine()} | judge(probabilities, part, asked.scheme)
+    report = facts | {"machine": platform.machine()} | measure(probabilities, part, asked.scheme)
     truth = truth_for(part, asked.scheme)
     clear = truth >= 0
-    report["intervals"] = intervals(probabilities[clear], truth[clear], part.groups[clear], LABELS[asked.scheme])
-    report["intervals"]["accuracy_by"] = _by_other_rules(probabilities, part, asked.scheme)
     if asked.temperature != 1.0:
         raw = soften(probabilities, 1 / asked.temperature)
         report["ece_before_temperature"] = calibration_error(raw[clear], truth[clear])
-    if "fatigue" in report:
-        report["intervals"]["fatigue"] = fatigue_intervals(probabilities, part)
     if against is not None:
         other = predictor(against, None, asked.scheme, input_range)
         if other.scheme != asked.scheme:
@@ -80,6 +77,17 @@ def evaluate(
         found = compared(probabilities[clear], answers(other, part)[clear], truth[clear], part.groups[clear])
         report["against"] = {"model": against.name, "digest": other.digest} | found
     return Evaluation(report=report, data=part, probabilities=probabilities, truth=truth, temperature=asked.temperature)
+
+
+def measure(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> dict[str, Any]:
+    """Return what `judge` says, and under `intervals` how sure its figures are."""
+    report, truth = judge(probabilities, data, scheme), truth_for(data, scheme)
+    clear = truth >= 0
+    report["intervals"] = intervals(probabilities[clear], truth[clear], data.groups[clear], LABELS[scheme])
+    report["intervals"]["accuracy_by"] = _by_other_rules(probabilities, data, scheme)
+    if "fatigue" in report:
+        report["intervals"]["fatigue"] = fatigue_intervals(probabilities, data)
+    return report
 
 
 def judge(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> dict[str, Any]:
@@ -98,7 +106,13 @@ def judge(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> d
     truth = truth_for(data, scheme)
     rule = headline_rule(data, scheme)
     rows = int((truth >= 0).sum())
-    kept = {"rule": rule, "says": SAYINGS[rule], "rows": rows, "of": len(truth), "share": rows / len(truth)}
+    kept = {
+        "rule": rule,
+        "says": headline_says(data, scheme),
+        "rows": rows,
+        "of": len(truth),
+        "share": rows / len(truth),
+    }
     report = {"labels": scheme, "truth": kept} | scored(truth)
     report["own"] = scored(own(data, scheme))
     sources = np.char.partition(data.sources, ":")[:, 0]
@@ -113,18 +127,40 @@ def judge(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> d
     )
     if scheme == "company5":
         report["fatigue"] = fatigue_report(probabilities, data)
+    else:
+        report["as_company5"] = _as_company(probabilities, data)
     return report
+
+
+def _as_company(probabilities: Probabilities, data: Dataset) -> dict[str, Any]:
+    """Return the scores of seven emotions summed into the company's classes, on FER-2013's rows, by each rule."""
+    summed = probabilities @ company_matrix()
+    found = {}
+    for name, truth in _company_truths(data).items():
+        there = truth >= 0
+        found[name] = scores(summed[there], truth[there], LABELS["company5"]) | {"of": len(there)}
+    return found
+
+
+def _company_truths(data: Dataset) -> dict[str, Truth]:
+    mine = own_by_source(data, "company5")
+    return {name: mine[name] for name in ("fer2013",) if name in mine} | by_votes(data, "company5")
 
 
 def _by_other_rules(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> dict[str, Pair]:
     """Return the interval of the accuracy by every rule but the headline's."""
     rules = {"own": own(data, scheme)} | own_by_source(data, scheme) | by_votes(data, scheme)
-    found = {}
-    for name, truth in rules.items():
-        right, there = probabilities.argmax(axis=1) == truth, truth >= 0
-        even = np.ones(int(there.sum()), np.float32)
-        found[name] = weighted_interval(right[there].astype(np.float32), even, data.groups[there])
+    found = {name: _accuracy_interval(probabilities, truth, data) for name, truth in rules.items()}
+    if scheme == "fer7":
+        summed = probabilities @ company_matrix()
+        for name, truth in _company_truths(data).items():
+            found[f"{name}_as_company5"] = _accuracy_interval(summed, truth, data)
     return found
+
+
+def _accuracy_interval(probabilities: Probabilities, truth: Truth, data: Dataset) -> Pair:
+    right, there = probabilities.argmax(axis=1) == truth, truth >= 0
+    return weighted_interval(right[there].astype(np.float32), np.ones(int(there.sum()), np.float32), data.groups[there])
 
 
 def judged_by(report: dict[str, Any]) -> str:
@@ -145,6 +181,23 @@ def summary(report: dict[str, Any]) -> dict[str, float]:
             if rule == "consensus":
                 short["ferplus_consensus_ece"] = report["ferplus_consensus"]["ece"]
             short[f"ferplus_{rule}_macro_f1"] = report[f"ferplus_{rule}"]["macro_f1"]
+    for name, found in report.get("as_company5", {}).items():
+        short[f"{name}_as_company5_accuracy"] = found["accuracy"]
     for name, found in report.get("fatigue", {}).items():
         short[f"fatigue_{name}"] = found["share"]
     return short
+
+
+def recalls(report: dict[str, Any]) -> dict[str, float]:
+    """Return the recall of each label that the headline's rows show, as `recall_LABEL`."""
+    there = {label: found["recall"] for label, found in report["per_class"].items() if found["support"]}
+    return {f"recall_{label}": recall for label, recall in there.items()}
+
+
+def summary_intervals(report: dict[str, Any]) -> dict[str, Pair]:
+    """Return the 95 % intervals of the figures of `summary` and `recalls` that have one, by the same names."""
+    sure = report["intervals"]
+    found: dict[str, Pair] = {name: sure[name] for name in ("accuracy", "macro_f1", "ece")}
+    found |= {f"recall_{label}": pair for label, pair in sure["recall"].items()}
+    found |= {f"{name}_accuracy": pair for name, pair in sure["accuracy_by"].items()}
+    return found | {f"fatigue_{name}": pair for name, pair in sure.get("fatigue", {}).items()}

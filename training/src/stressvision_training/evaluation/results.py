@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from stressvision_training.data.rows import SourceError
 from stressvision_training.evaluation.truth import RULES, SAYINGS
 
 COLUMNS: Final = (
@@ -16,6 +17,8 @@ COLUMNS: Final = (
     "labels",
     "rows",
     "accuracy",
+    "accuracy_low",
+    "accuracy_high",
     "macro_f1",
     "ece",
     "fatigue_recall",
@@ -25,10 +28,18 @@ COLUMNS: Final = (
 
 
 def append(path: Path, report: dict[str, Any]) -> None:
-    """Append the parts of an evaluation to the CSV at `path`, with a header where it is new."""
-    parts = {"all, own labels": report["own"]}
-    parts |= {f"{source}, own labels": found for source, found in report["by_source"].items()}
-    parts |= {f"fer2013, {SAYINGS[rule]}": report[f"ferplus_{rule}"] for rule in RULES if f"ferplus_{rule}" in report}
+    """Append the parts of an evaluation to the CSV at `path`, the headline first, with a header where it is new.
+
+    `accuracy_low` and `accuracy_high` are the ends of the 95 % interval. `SourceError` when the file has other columns.
+    """
+    sure = report["intervals"]
+    parts = {report["truth"]["says"]: (report, sure["accuracy"])}
+    parts["all, own labels"] = (report["own"], sure["accuracy_by"]["own"])
+    for source, found in report["by_source"].items():
+        parts[f"{source}, own labels"] = (found, sure["accuracy_by"][source])
+    for rule in RULES:
+        if f"ferplus_{rule}" in report:
+            parts[f"fer2013, {SAYINGS[rule]}"] = (report[f"ferplus_{rule}"], sure["accuracy_by"][f"ferplus_{rule}"])
     fatigue = {f"fatigue_{name}": f"{found['share']:.4f}" for name, found in report.get("fatigue", {}).items()}
     common = {
         "day": datetime.now(UTC).date().isoformat(),
@@ -37,12 +48,23 @@ def append(path: Path, report: dict[str, Any]) -> None:
         "data": report["data"]["index.csv"][:12],
         "split": report["split"],
     }
-    new = not path.exists()
+    new = _is_new(path)
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
         if new:
             writer.writeheader()
-        for labels, found in parts.items():
+        for labels, (found, (low, high)) in parts.items():
             figures = {name: f"{found[name]:.4f}" for name in ("accuracy", "macro_f1", "ece")}
-            whole = fatigue if found is report["own"] else {}
-            writer.writerow(common | {"labels": labels, "rows": found["rows"]} | figures | whole)
+            ends = {"accuracy_low": f"{low:.4f}", "accuracy_high": f"{high:.4f}"}
+            whole = fatigue if found is report else {}
+            writer.writerow(common | {"labels": labels, "rows": found["rows"]} | figures | ends | whole)
+
+
+def _is_new(path: Path) -> bool:
+    if not path.exists():
+        return True
+    with path.open(newline="", encoding="utf-8") as file:
+        found = next(csv.reader(file), [])
+    if found != list(COLUMNS):
+        raise SourceError(f"{path}:1: has the columns {', '.join(found)}; {', '.join(COLUMNS)} are needed")
+    return False

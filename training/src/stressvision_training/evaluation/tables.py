@@ -12,6 +12,7 @@ def report_tables(report: dict[str, Any]) -> list[Table]:
     return [
         _headline(report),
         _rules(report),
+        *_as_company(report),
         _classes(report),
         _confusion(report),
         *_fatigue(report),
@@ -26,6 +27,7 @@ def _headline(report: dict[str, Any]) -> Table:
     table = Table("figure", "value", f"{sure['level']:.0%} interval", title=f"{report['model']}: {report['split']}")
     table.add_row("judged by", truth["says"], "")
     table.add_row("rows kept", f"{truth['rows']:,} of {truth['of']:,}, {truth['share']:.1%}", "")
+    table.add_row("fed", FED[report["fed"]], "")
     for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1", "macro_auc", "ece"):
         if report[name] is not None:
             table.add_row(name.replace("_", " "), f"{report[name]:.3f}", _interval(sure.get(name)))
@@ -36,16 +38,33 @@ def _headline(report: dict[str, Any]) -> Table:
 
 def _rules(report: dict[str, Any]) -> Table:
     voted = [rule for rule in SAYINGS if f"ferplus_{rule}" in report]
-    named = {"own": ("all, own labels", report["own"])}
-    named |= {source: (f"{source}, own labels", found) for source, found in report["by_source"].items()}
+    named = {"own": ("own, all", report["own"])}
+    named |= {source: (f"own, {source}", found) for source, found in report["by_source"].items()}
     named |= {f"ferplus_{rule}": (f"FER+ {rule}", report[f"ferplus_{rule}"]) for rule in voted}
-    table = Table(caption="\n".join(SAYINGS[rule] for rule in voted) or None, caption_justify="left")
-    for name in ("by whose word", "rows", "of", "accuracy", "95% interval", "F1", "ECE"):
-        table.add_column(name, no_wrap=True)
+    said = "\n".join(SAYINGS[rule] for rule in voted) or None
+    return _ruled("labels", named, report["intervals"]["accuracy_by"], said)
+
+
+def _as_company(report: dict[str, Any]) -> list[Table]:
+    """Return what `fer7` is worth when its seven emotions are summed into the company's classes."""
+    found = report.get("as_company5")
+    if not found:
+        return []
+    says = {"fer2013": "own, fer2013"} | {f"ferplus_{rule}": f"FER+ {rule}" for rule in SAYINGS}
+    named = {f"{name}_as_company5": (says[name], part) for name, part in found.items()}
+    return [_ruled("summed", named, report["intervals"]["accuracy_by"], "summed into the company's classes")]
+
+
+def _ruled(
+    first: str, named: dict[str, tuple[str, dict[str, Any]]], sure: dict[str, list[float]], caption: str | None
+) -> Table:
+    table = Table(caption=caption, caption_justify="left")
+    for column in (first, "rows", "accuracy", "95% interval", "F1", "ECE"):
+        table.add_column(column, no_wrap=True)
     for name, (says, found) in named.items():
+        kept = f"{found['rows']:,} ({found['rows'] / found['of']:.0%})"
         accuracy, f1, ece = (f"{found[key]:.3f}" for key in ("accuracy", "macro_f1", "ece"))
-        sure = _interval(report["intervals"]["accuracy_by"][name])
-        table.add_row(says, f"{found['rows']:,}", f"{found['of']:,}", accuracy, sure, f1, ece)
+        table.add_row(says, kept, accuracy, _interval(sure[name]), f1, ece)
     return table
 
 
@@ -60,7 +79,9 @@ def _classes(report: dict[str, Any]) -> Table:
 
 
 def _confusion(report: dict[str, Any]) -> Table:
-    table = Table("true \\ given", *report["per_class"])
+    worst = [f"{pair['true']} as {pair['given']} {pair['rows']}" for pair in report["most_common_errors"]]
+    caption = f"most common errors: {', '.join(worst)}" if worst else None
+    table = Table("true \\ given", *report["per_class"], caption=caption, caption_justify="left")
     for label, row in zip(report["per_class"], report["confusion"], strict=True):
         table.add_row(label, *map(str, row))
     return table
@@ -106,6 +127,12 @@ def _persons(report: dict[str, Any]) -> list[Table]:
     return [table]
 
 
+LEAST_P: Final = 0.0001
+"""Smaller ones say no more."""
+
+FED: Final = {"grey": "grey levels of 0 to 255", "unit": "grey levels of 0 to 1", "signed": "grey levels of -1 to 1"}
+
+
 def _against(report: dict[str, Any]) -> list[Table]:
     found = report.get("against")
     if found is None:
@@ -116,7 +143,7 @@ def _against(report: dict[str, Any]) -> list[Table]:
     table.add_row("accuracy, this and the other", f"{found['accuracy']:.3f}, {found['other_accuracy']:.3f}")
     table.add_row("difference, 95% interval", f"{found['difference']:+.4f}, {_interval(found['interval'])}")
     table.add_row("only this right, only the other", f"{found['only_this_right']}, {found['only_other_right']}")
-    table.add_row("McNemar's exact p", f"{found['p_value']:.3g}")
+    table.add_row("McNemar's exact p", f"{found['p_value']:.3g}" if found["p_value"] > LEAST_P else f"< {LEAST_P}")
     return [table]
 
 

@@ -81,6 +81,13 @@ def headline_rule(data: Dataset, scheme: LabelScheme) -> Rule:
     return "consensus" if scheme == "company5" and data.votes.any() else "own"
 
 
+def headline_says(data: Dataset, scheme: LabelScheme) -> str:
+    """Return in words what `truth_for` goes by."""
+    rule = headline_rule(data, scheme)
+    company = rule != "own" and np.char.startswith(data.sources, "custom").any()
+    return f"{SAYINGS[rule]}; company pictures: own labels" if company else SAYINGS[rule]
+
+
 def truth_for(data: Dataset, scheme: LabelScheme) -> Truth:
     """Return what a model of `scheme` is meant to say: `fer7` what FER-2013's label does, `company5` what people see.
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Final
 
+from stressvision_contracts.labels import COMPANY5, FER7, LabelScheme
 from stressvision_contracts.manifest import Manifest
 from stressvision_training.evaluation.benchmark import machine
 from stressvision_training.evaluation.truth import RULES, SAYINGS
@@ -19,6 +20,12 @@ SCORES: Final[dict[str, str]] = {
     **{f"ferplus_{rule}_accuracy": f"accuracy on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
     **{f"ferplus_{rule}_macro_f1": f"macro-F1 on FER-2013 rows, {SAYINGS[rule]}" for rule in RULES},
     "ferplus_consensus_ece": "expected calibration error by FER+ consensus",
+    **{f"recall_{label}": f"recall of {label}, by the rule that the scheme follows" for label in (*COMPANY5, *FER7)},
+    "fer2013_as_company5_accuracy": "summed into the company's classes: accuracy, FER-2013's own labels",
+    **{
+        f"ferplus_{rule}_as_company5_accuracy": f"summed into the company's classes: accuracy, {SAYINGS[rule]}"
+        for rule in RULES
+    },
     "fatigue_recall": "fatigue recall, people not trained on",
     "fatigue_false_on_fer2013": "FER-2013 faces taken for fatigue",
     "fatigue_false_on_alert_controls": "alert controls taken for fatigue",
@@ -32,32 +39,56 @@ TAUGHT: Final[dict[str, str]] = {
     "mixture": "a mixture of FER-2013's labels and FER+'s votes",
 }
 
-TEXT = """# Model {version}
-
-Reads the *apparent expression* of one face (48x48 grey) as {labels}. INT8, {size:.2f} MB,
-for the agent on a workstation's Raspberry Pi.
-
-## Use
-
-- Trends of apparent expression over groups and shifts, and lasting signs of tiredness for the safety officer.
+USE: Final[dict[LabelScheme, str]] = {
+    "company5": """- Trends of apparent expression over groups and shifts, and lasting signs of tiredness for safety.
 - Not for decisions about a person: not for hiring, pay, discipline or performance. A face is no measure of what someone
   feels; a frown of concentration can read as `stress`. Not medical advice.
 - `stress` means a tense-looking face (FER-2013's angry, fear and disgust), `neutral` includes surprise, `fatigue` means
-  closed eyes or a yawn in one frame. Only signs that last become an episode.
+  closed eyes or a yawn in one frame. Only signs that last become an episode.""",
+    "fer7": """- To compare with published figures on FER-2013. Devices run the model of the company's classes.
+- Not for decisions about a person: not for hiring, pay, discipline or performance. A face is no measure of what someone
+  feels. Not medical advice.""",
+}
+
+LEARNT: Final[dict[LabelScheme, str]] = {
+    "company5": """FER-2013 has no tired faces: `fatigue` was learnt from pictures named `custom:`, split by person;
+alert controls were learnt as "anything but fatigue".""",
+    "fer7": "Company pictures, if any, taught the layers that this model shares with that of the company's classes.",
+}
+
+CHOSEN: Final[dict[LabelScheme, str]] = {
+    "company5": "the temperature ({temperature}) and what is\nadded to the logit of fatigue ({offset})",
+    "fer7": "the temperature ({temperature})",
+}
+
+OWN_LIMITS: Final[dict[LabelScheme, str]] = {
+    "company5": """- `stress` and `sad` are often read as `neutral`, and as each other.
+- Closed eyes and acted yawns stand in for tiredness, and most yawns are missed. Laughing with closed
+  eyes, looking down and talking are its likely false alarms.""",
+    "fer7": "- `fear`, `sad` and `neutral` are often read as each other; `disgust` is rare in the data.",
+}
+
+TEXT = """# Model {version}
+
+Reads the *apparent expression* of one face ({side}x{side} grey) as {labels}. INT8, {size:.2f} MB.
+
+## Use
+
+{use}
 
 ## Data
 
 {sources}; {rows} training rows. {votes}
 
-FER-2013 has no tired faces: `fatigue` was learnt from the pictures named `custom:`, split by person; alert controls
-were learnt as "anything but fatigue". Training rows with the same pixels as a test row were dropped; near-duplicates
-were not looked for. {licence}
+{learnt} Training rows with the same pixels as a test row were dropped. Where FER-2013's own
+split parts near-duplicates they stay parted, unless `prepare --drop-near` made the data. {licence}
 
 ## Figures
 
-The INT8 file itself, through the device's classifier. `validation` chose the temperature ({temperature}) and what is
-added to the logit of fatigue ({offset}), the other columns chose nothing. In `test`, FER-2013 is {usages} and company
-pictures show other people than in training.
+The INT8 file itself, through the device's classifier. `validation` chose {chosen},
+the other columns chose nothing. In `test`, FER-2013 is {usages} and company
+pictures show other people than in training. In brackets: 95 % intervals, from 2,000 draws of persons or near-duplicate
+groups. The headline goes by: {judged_by}.
 
 {scores}
 
@@ -67,26 +98,25 @@ Gates at export:
 
     stressvision-train prepare --fer2013 fer2013.csv --ferplus fer2013new.csv --custom PICTURES --out DATA
 {fits}
-    stressvision-train export RUN --version {version} --out models/stressvision
-    stressvision-train evaluate models/stressvision/{file} --data DATA --split test
-    stressvision-train benchmark models/stressvision/{file}
+    stressvision-train export RUN --labels {scheme} --version {version} --out MODEL
+    stressvision-train evaluate MODEL/{file} --data DATA --split test
+    stressvision-train benchmark MODEL/{file}
 
 Exported on {machine}; seed {seed}. The digests of data, calibration faces and model are in `manifest.json`.
 
 ## Limits
 
 - FER-2013's labels are noisy: they and FER+'s votes disagree on more than a third of the rows, so a figure means
-  little without its labels. `stress` and `sad` are often read as `neutral`, and as each other.
+  little without its labels.
+{limits}
 - Web portraits, not workstation cameras: expect less in the field, and measure it there before trusting a trend.
-- Closed eyes and acted yawns stand in for tiredness, and most yawns are missed. Laughing with closed
-  eyes, looking down and talking are its likely false alarms.
 - Who is under-represented was not audited. A rough frontal face of 48 pixels or more is needed.
 """
 
 
 def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
     """Write `README.md` beside the model from its manifest and gates."""
-    made = manifest.provenance
+    made, scheme = manifest.provenance, manifest.label_scheme
     votes = f"What tells the labels apart, the head `{made['head']}`, learnt from {TAUGHT[made['taught']]}."
     text = TEXT.format(
         version=manifest.version,
@@ -96,9 +126,14 @@ def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
         rows=made["train_rows"],
         votes=votes,
         licence=manifest.licence_note,
-        temperature=manifest.temperature,
-        offset=made["fatigue_offset"],
-        scores=_score_table(manifest.scores["int8"]),
+        scores=_score_table(manifest.scores["int8"], manifest.scores["intervals"]),
+        judged_by=manifest.scores["judged_by"].get("test") or next(iter(manifest.scores["judged_by"].values())),
+        side=manifest.input.height,
+        scheme=scheme,
+        use=USE[scheme],
+        learnt=LEARNT[scheme],
+        chosen=CHOSEN[scheme].format(temperature=manifest.temperature, offset=made["fatigue_offset"]),
+        limits=OWN_LIMITS[scheme],
         gates="\n".join(f"- {gate.name}: {_figure(gate)} (bar {gate.bar})" for gate in gates),
         fits=_fits(made),
         usages=" and ".join(made["test_usages"]) or "absent",
@@ -125,22 +160,23 @@ def _fits(made: dict[str, Any]) -> str:
     return "\n".join([first, command.format(made["recipe"], "RUN", " --init BEGUN/final_model.keras")])
 
 
-def _score_table(scores: dict[str, dict[str, Any]]) -> str:
+def _score_table(scores: dict[str, dict[str, Any]], sure: dict[str, dict[str, list[float]]]) -> str:
     names = list(dict.fromkeys(name for short in scores.values() for name in short))
     lines = ["| | " + " | ".join(scores) + " |", "|---|" + "---|" * len(scores)]
     for name in names:
-        saying = SCORES.get(name, name.replace("_", " "))
-        cells = [_cell(name, short.get(name)) for short in scores.values()]
-        lines.append(f"| {saying} | {' | '.join(cells)} |")
+        cells = [_cell(name, short.get(name), sure[split].get(name)) for split, short in scores.items()]
+        lines.append(f"| {SCORES.get(name, name.replace('_', ' '))} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _cell(name: str, value: float | None) -> str:
+def _cell(name: str, value: float | None, sure: list[float] | None) -> str:
     if value is None:
         return ""
     if name == "rows":
         return f"{value:.0f}"
-    return f"{value:.3f}" if name.endswith("ece") else f"{100 * value:.1f} %"
+    ece = name.endswith("ece")
+    shown = [f"{part:.3f}" if ece else f"{100 * part:.1f}" for part in (value, *(sure or []))]
+    return shown[0] + ("" if ece else " %") + (f" ({shown[1]} to {shown[2]})" if sure else "")
 
 
 def _figure(gate: Gate) -> str:

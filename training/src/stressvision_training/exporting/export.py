@@ -16,7 +16,7 @@ from stressvision_contracts.manifest import InputSpec, Manifest
 from stressvision_training.architectures.network import for_device, head_for, load_network, logits_of, probabilities_of
 from stressvision_training.data.dataset import Dataset, file_digest, read_dataset
 from stressvision_training.data.rows import SourceError
-from stressvision_training.evaluation.evaluate import judge, judged_by, summary
+from stressvision_training.evaluation.evaluate import judged_by, measure, recalls, summary, summary_intervals
 from stressvision_training.evaluation.predictor import BarePredictor, Int8Predictor, answers
 from stressvision_training.evaluation.truth import Truth, truth_for
 from stressvision_training.exporting.calibration import fit_temperature
@@ -186,10 +186,14 @@ def _gates(out: Path, whole: NDArray[np.float32], images: NDArray[np.uint8], tru
 def _scores(out: Path, dataset: Dataset, scheme: LabelScheme, gates: list[Gate]) -> dict[str, Any]:
     asked = Int8Predictor(out)
     parts = {split: dataset.part(split) for split in ("validation", "public", "test") if split in dataset.splits}
-    reports = {split: judge(answers(asked, part), part, scheme) for split, part in parts.items()}
+    reports = {split: measure(answers(asked, part), part, scheme) for split, part in parts.items()}
     return {
         "int8": {
-            split: {name: round(value, 4) for name, value in summary(report).items()}
+            split: {name: round(value, 4) for name, value in (summary(report) | recalls(report)).items()}
+            for split, report in reports.items()
+        },
+        "intervals": {
+            split: {name: [round(end, 4) for end in pair] for name, pair in summary_intervals(report).items()}
             for split, report in reports.items()
         },
         "judged_by": {split: judged_by(report) for split, report in reports.items()},
