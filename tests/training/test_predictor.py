@@ -167,6 +167,8 @@ def test_what_fits_no_scheme_is_named(tmp_path: Path) -> None:
         predictor(_saved(tmp_path / "m.keras", outputs=3), None)
     with pytest.raises(SourceError, match="has 7 outputs, company5 has 5 labels"):
         scheme_of(7, "company5", tmp_path)
+    with pytest.raises(SourceError, match=r"none\.keras: no such file"):
+        predictor(tmp_path / "none.keras", None)
     (tmp_path / "no.tflite").write_bytes(b"not a model")
     with pytest.raises(ModelError, match=r"no\.tflite"):
         predictor(tmp_path / "no.tflite", None)

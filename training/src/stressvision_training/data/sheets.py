@@ -23,6 +23,7 @@ FACES: Final = 12
 """Faces in a row of a sheet."""
 TILE: Final = 96
 _TITLE: Final = 170
+_LINE: Final = 18
 _ONE_BY_ONE: Final[dict[str, Augmentation]] = {
     "flip": Augmentation(flip=1.0),
     "rotation": Augmentation(flip=0.0, rotate_degrees=20.0),
@@ -80,13 +81,15 @@ def _drawn(number: int, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def save_sheet(path: Path, rows: list[tuple[str, NDArray[np.uint8]]]) -> None:
-    """Write titled rows of up to `FACES` faces of `TILE` pixels as one PNG."""
+    """Write titled rows, a title of one line or more, of up to `FACES` faces of `TILE` pixels as one PNG."""
     sheet = np.full((len(rows) * (TILE + 4), _TITLE + FACES * (TILE + 4)), 255, np.uint8)
     for number, (title, faces) in enumerate(rows):
         top = number * (TILE + 4)
-        cv2.putText(sheet, title, (6, top + TILE // 2), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0,), 1, cv2.LINE_AA)
-        for place, face in enumerate(faces):
-            left = _TITLE + place * (TILE + 4)
+        for below, line in enumerate(title.split("\n")):
+            place = (6, top + TILE // 2 + below * _LINE)
+            cv2.putText(sheet, line, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0,), 1, cv2.LINE_AA)
+        for column, face in enumerate(faces):
+            left = _TITLE + column * (TILE + 4)
             sheet[top : top + TILE, left : left + TILE] = face
     cv2.imwrite(str(path), sheet)
 

@@ -134,11 +134,11 @@ def judge(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> d
 
 def _as_company(probabilities: Probabilities, data: Dataset) -> dict[str, Any]:
     """Return the scores of seven emotions summed into the company's classes, on FER-2013's rows, by each rule."""
-    summed = probabilities @ company_matrix()
+    summed, of = probabilities @ company_matrix(), int((data.sources == "fer2013").sum())
     found = {}
     for name, truth in _company_truths(data).items():
         there = truth >= 0
-        found[name] = scores(summed[there], truth[there], LABELS["company5"]) | {"of": len(there)}
+        found[name] = scores(summed[there], truth[there], LABELS["company5"]) | {"of": of}
     return found
 
 

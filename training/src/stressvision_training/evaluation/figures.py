@@ -48,7 +48,7 @@ def _confused(found: Evaluation) -> list[tuple[str, NDArray[np.uint8]]]:
     for error in found.report["most_common_errors"][:PAIRS]:
         wrong = (found.truth == labels.index(error["true"])) & (chosen == labels.index(error["given"]))
         surest = np.flatnonzero(wrong)[np.argsort(-sure[wrong])][:FACES]
-        rows.append((f"{error['true']}>{error['given']} {error['rows']}", found.data.faces(TILE, surest)))
+        rows.append((f"{error['true']}\nas {error['given']}: {error['rows']}", found.data.faces(TILE, surest)))
     return rows
 
 

@@ -173,6 +173,8 @@ def predictor(
     default a .keras network 0 to 255, floats of a .tflite file 0 to 1; its integers say by their scale what they want.
     `SourceError`, or `ModelError` of the classifier, says what does not fit.
     """
+    if not path.exists():
+        raise SourceError(f"{path}: no such file; give a .keras network, a .tflite model or its folder")
     if path.suffix == ".keras":
         network = load_network(path)
         if heads_of(network):
