@@ -22,8 +22,11 @@ ROWS = 140
 VOTED = {"neutral": 0, "happy": 1, "surprise": 2, "sad": 3, "angry": 4, "disgust": 5, "fear": 6}
 
 
-def _data() -> Dataset:
-    """Return FER-2013 rows of which every tenth has no clear votes, and seven tired and seven alert company faces."""
+def _data(persons: int = 0) -> Dataset:
+    """Return FER-2013 rows of which every tenth has no clear votes, and seven tired and seven alert company faces.
+
+    The first rows show `persons` people, two rows each.
+    """
     labels = [FER7[row % 7] for row in range(ROWS - 14)] + ["fatigue"] * 7 + ["alert"] * 7
     votes = np.zeros((ROWS, 10), np.float32)
     for row, label in enumerate(labels):
@@ -40,13 +43,14 @@ def _data() -> Dataset:
         names=text,
         usages=text,
         groups=np.arange(ROWS).astype(str),
+        subjects=np.array([str(row // 2) if row < 2 * persons else "" for row in range(ROWS)]),
         digests={},
     )
 
 
-def _report(scheme: LabelScheme, *, right: float = 0.8) -> dict[str, Any]:
+def _report(scheme: LabelScheme, *, right: float = 0.8, persons: int = 0) -> dict[str, Any]:
     """Return the report on a model that names `right` of the rows as `scheme` wants it, the others the next label."""
-    data, rng = _data(), np.random.default_rng(5)
+    data, rng = _data(persons), np.random.default_rng(5)
     truth, labels = np.maximum(truth_for(data, scheme), 0), len(LABELS[scheme])
     chosen = np.where(rng.random(ROWS) < right, truth, (truth + 1) % labels)
     given = np.full((ROWS, labels), 0.1 / (labels - 1), np.float32)
@@ -117,3 +121,11 @@ def test_eighty_columns_are_enough_for_the_tables(scheme: LabelScheme) -> None:
     assert f"{truth['rows']} of {truth['of']}, {truth['share']:.1%}" in first
     assert "McNemar" in text
     assert ("summed into the company's classes" in text) == (scheme == "fer7")
+
+
+@pytest.mark.parametrize(("persons", "says"), [(0, ""), (3, "too few for a spread"), (12, "tenth percentile")])
+def test_the_spread_over_persons_is_told_where_there_are_enough(persons: int, says: str) -> None:
+    text = _printed(_report("fer7", persons=persons))
+    assert ("accuracy per person" in text) == bool(persons)
+    assert says in text
+    assert (f"{persons} of {persons} persons have 2 faces" in text) == bool(persons)

@@ -118,10 +118,10 @@ def _persons(report: dict[str, Any]) -> list[Table]:
     if found is None:
         return []
     enough = f"{found['with_enough']} of {found['persons']} persons have {found['least_rows']} faces or more"
-    if "median" not in found:
-        enough = f"accuracy per person: {enough}, too few for a spread ({found['least_persons']})"
-        return [Table(title=enough, show_header=False)]
     table = Table("accuracy per person", "value", title=enough)
+    if "median" not in found:
+        table.add_row("too few for a spread", f"{found['least_persons']} are needed")
+        return [table]
     for name, what in (("median", "median person"), ("p10", "tenth percentile"), ("worst", "worst")):
         table.add_row(what, f"{found[name]:.3f}")
     return [table]
