@@ -16,7 +16,7 @@ from stressvision_training.cli import app as training
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path
-    for folder in ("", "docs", "docs/decisions", "training", "models/stressvision", "services/agent")
+    for folder in ("", "docs", "docs/decisions", "training", "models/stressvision", "models/stressvision-fer7", "services/agent")
     for path in (ROOT / folder).glob("*.md")
 )
 COMMANDS = {
@@ -24,7 +24,7 @@ COMMANDS = {
     for name, app in (("stressvision", operators), ("stressvision-agent", agent), ("stressvision-train", training))
 }
 VERBS = set(re.findall(r"^([a-z0-9-]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
-LATER = {"retrain", "deploy", "bundle", "dossier"}
+LATER = {"retrain", "dossier"}
 """Verbs that the documents may not name before they exist."""
 
 _INDENTED = re.compile(r"^ {4}(?=\S)(.+)$", re.MULTILINE)
