@@ -5,13 +5,13 @@ MAKEFLAGS += --no-print-directory
 
 VENV := .venv/bin
 PACKAGES := libs/contracts libs/telemetry libs/vision libs/store services/agent services/ingest services/control services/worker training
-REQUIREMENTS := agent build server trainer native dev
+REQUIREMENTS := agent build server trainer native deploy dev
 UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
 # a native stack that runs is spoken to even where an engine answers
 COMPOSE = $(if $(or $(filter native,$(STRESSVISION_STACK)),$(wildcard .stack/supervisord.pid)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
 STACK = $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)
 
-.PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels venv-native venv-dev
+.PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels deploy bundle venv-native venv-dev
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,12 @@ requirements: ## Compile requirements/*.in into hashed pins
 	    --python-version 3.11 --generate-hashes --no-header -o requirements/$$name.txt || exit 1; done
 wheels: venv-dev ## A wheel of each of our packages, in dist/
 	@$(VENV)/pip wheel -q --no-deps --no-build-isolation -w dist $(addprefix ./,$(PACKAGES)) && ls dist
+
+##@ Fleet
+deploy: venv-native ## Put agents on Raspberry Pis, or renew them (INVENTORY=hosts.yml; REMOVE=1, PURGE=1: take them away)
+	@PYTHONPATH=infra $(VENV)/python -m deployment deploy $(if $(REMOVE),--remove) $(if $(PURGE),--purge) --args='$(ARGS)' "$(INVENTORY)"
+bundle: venv-native ## One file that does the same for devices without internet, in dist/
+	@PYTHONPATH=infra $(VENV)/python -m deployment bundle
 
 venv-native venv-dev: venv-%:
 	@sh infra/native/python.sh infra/native/environment.py $*

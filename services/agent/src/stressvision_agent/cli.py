@@ -74,7 +74,9 @@ def _show(facts: dict[str, Any], *, as_json: bool) -> None:
 
 @app.command()
 def enroll(
-    code: Annotated[str, typer.Option("--code", help="The code an operator made for this device.")],
+    code: Annotated[
+        str, typer.Option("--code", help="The code an operator made for this device; - reads it from stdin.")
+    ],
     server: Annotated[
         str | None, typer.Option("--server", help="Address of the device API; else the settings'.")
     ] = None,
@@ -84,7 +86,8 @@ def enroll(
     """Make a key, join with a code, remember the device's number."""
     with _said_plainly():
         settings = _settings_for_joining(config, server)
-        enrolled = join(settings, code)
+        # a command line is for everybody on the machine to see
+        enrolled = join(settings, sys.stdin.readline().strip() if code == "-" else code)
         facts = {
             "device_id": enrolled.device_id,
             "server": enrolled.server,
