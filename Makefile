@@ -55,7 +55,7 @@ wheels: venv-dev ## A wheel of each of our packages, in dist/
 
 ##@ Fleet
 deploy: venv-native ## Put agents on Raspberry Pis, or renew them (INVENTORY=hosts.yml; REMOVE=1, PURGE=1: take them away)
-	@PYTHONPATH=infra $(VENV)/python -m deployment deploy $(if $(REMOVE),--remove) $(if $(PURGE),--purge) --args='$(ARGS)' "$(INVENTORY)"
+	@PYTHONPATH=infra $(VENV)/python -m deployment deploy $(if $(REMOVE),--remove) $(if $(PURGE),--purge) "$(INVENTORY)"
 bundle: venv-native ## One file that does the same for devices without internet, in dist/
 	@PYTHONPATH=infra $(VENV)/python -m deployment bundle
 

@@ -1,6 +1,7 @@
 """`python -m deployment deploy INVENTORY [--remove [--purge]] [--args WORDS]`, and `python -m deployment bundle`."""
 
 import argparse
+import os
 import sys
 
 from deployment import bundle, payload, playbook
@@ -14,7 +15,7 @@ def main() -> int:
     deploy.add_argument("inventory")
     deploy.add_argument("--remove", action="store_true", help="take the agent away; key and state stay")
     deploy.add_argument("--purge", action="store_true", help="with --remove: key, state and user, too")
-    deploy.add_argument("--args", default="", help="more words for ansible-playbook")
+    deploy.add_argument("--args", default=os.environ.get("ARGS", ""), help="more words for ansible-playbook")
     verbs.add_parser("bundle", help="everything in one file, for hosts without internet")
     chosen = parser.parse_args()
     try:

@@ -64,6 +64,14 @@ def enrolled(config, database):
     return config
 
 
+def test_a_code_may_come_by_standard_input(config, database):
+    words = [PROGRAM, "enroll", "--config", config, "--code", "-", "--json"]
+    code = f"{new_code(database.engine())}\n"
+    done = subprocess.run(words, input=code, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["device_id"] > 0
+
+
 def kinds(database):
     with psycopg.connect(database.url("owner")) as connection:
         rows = connection.execute("SELECT kind, seq, reason FROM events ORDER BY seq").fetchall()

@@ -138,6 +138,6 @@ class Agent:
         while seer.is_alive() and not self.stop.wait(min(interval_s, 1.0)):
             now_s = self._clock.monotonic()
             if now_s - self._sender.moved_s < STUCK_S and now_s - self._seeing.moved_s() < STUCK_S:
-                notify("WATCHDOG=1")
+                notify(f"WATCHDOG=1\nSTATUS={self._seeing.sight().summary()}")
             else:
                 log.error("a thread is stuck", extra={"sent_s": self._sender.moved_s, "seen_s": self._seeing.moved_s()})

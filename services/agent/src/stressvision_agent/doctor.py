@@ -12,7 +12,7 @@ from stressvision_agent.camera import CameraError, SourceError, open_source
 from stressvision_agent.client import UNREACHABLE, DeviceClient, open_http
 from stressvision_agent.clock import Clock, SystemClock, wall_clock_is_synchronised
 from stressvision_agent.directives import Directives
-from stressvision_agent.health import disk_free_bytes, temperature_c, throttled
+from stressvision_agent.health import UNIT, disk_free_bytes, running_status, temperature_c, throttled
 from stressvision_agent.identity import IdentityError, load_identity
 from stressvision_agent.settings import Settings
 from stressvision_agent.spool import DATABASE
@@ -139,6 +139,8 @@ def _detector(settings: Settings) -> str:
 
 def _camera(settings: Settings, clock: Clock) -> str:
     camera = settings.camera
+    if not camera.source.startswith(("file:", "dir:")) and (said := running_status()) is not None:
+        return _camera_in_use(camera.source, said)
     source = open_source(
         camera.source, width=camera.width, height=camera.height, fps=camera.frames_per_second, clock=clock
     )
@@ -150,6 +152,17 @@ def _camera(settings: Settings, clock: Clock) -> str:
         raise FaultError(f"{camera.source} gave no frame in {FRAME_WAIT_S:g} s; is another program using it?")
     height, width = frame.grey.shape
     return f"{camera.source} gives {width} x {height}"
+
+
+def _camera_in_use(source: str, said: str) -> str:
+    """Only one program can have a camera: while the agent has it, its own word counts."""
+    if said.startswith("camera"):
+        raise FaultError(
+            f"the running agent gets no frame from {source} ({said}): check its cable, and `journalctl -u {UNIT}`"
+        )
+    if not said or said.startswith(("starting", "unknown")):
+        raise FaultError(f"the agent has just opened {source}: ask again in some seconds")
+    return f"the running agent has {source}: {said}"
 
 
 def _disk(settings: Settings) -> str:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 THERMAL_FILE = Path("/sys/class/thermal/thermal_zone0/temp")
+UNIT = "stressvision-agent.service"
 THROTTLED_NOW = 0b1111
 """The low bits of `vcgencmd get_throttled`: under-voltage, frequency capped, throttled, soft temperature limit."""
 
@@ -63,6 +64,19 @@ def notify(state: str) -> bool:
         except OSError:
             return False
     return True
+
+
+def running_status(unit: str = UNIT) -> str | None:
+    """What the agent that systemd runs last said of itself by STATUS=; None where it does not run."""
+    try:
+        said = subprocess.run(
+            ["systemctl", "show", "--property=ActiveState,StatusText", unit],
+            capture_output=True, text=True, timeout=10, check=True,
+        ).stdout  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    shown = dict(line.split("=", 1) for line in said.splitlines() if "=" in line)
+    return shown.get("StatusText", "") if shown.get("ActiveState") == "active" else None
 
 
 def watchdog_interval_s() -> float | None:

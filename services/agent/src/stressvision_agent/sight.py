@@ -20,6 +20,10 @@ class Sight:
     inference_p95_s: float | None = None
     coverage: float | None = None
 
+    def summary(self) -> str:
+        """A few words for the unit's status line."""
+        return f"{self.state or 'unknown'}, {self.frames_per_second or 0:.1f} frames/s"
+
 
 class SightMeter:
     """Written by the seeing thread, read by the sending one."""
