@@ -151,13 +151,15 @@ def _training(subject: Subject, head: Head | None) -> dict[str, Any]:
         return {}
     recipe, facts = subject.recipe, subject.facts
     share = f" {head.votes:.0%} votes" if head.labels == "mixture" else ""
+    teachers = len(facts.get("teachers", []))
+    taught = f" and {teachers} teacher{'s' * (teachers > 1)}" if teachers else ""
     done = len(subject.epochs)
     epochs = f"{done} epochs" if done == recipe.epochs else f"{done} of {recipe.epochs} epochs"
     rows = f"{recipe.rows.limit:,} rows" if recipe.rows.limit else "all rows"
     precision = "" if recipe.precision == "float32" else f", {recipe.precision.removeprefix('mixed_')}"
     return {
         "train_minutes": sum(epoch["seconds"] for epoch in subject.epochs) / 60,
-        "taught": f"{head.classes}: {head.labels}{share}",
+        "taught": f"{head.classes}: {head.labels}{share}{taught}",
         "seed": recipe.seed,
         "budget": f"{epochs}, {rows}, {recipe.architecture.input_size} px{precision}",
         "begins": str(facts.get("begins", "")),
