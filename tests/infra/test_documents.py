@@ -16,7 +16,15 @@ from stressvision_training.cli import app as training
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
     path
-    for folder in ("", "docs", "docs/decisions", "training", "models/stressvision", "models/stressvision-fer7", "services/agent")
+    for folder in (
+        "",
+        "docs",
+        "docs/decisions",
+        "training",
+        "models/stressvision",
+        "models/stressvision-fer7",
+        "services/agent",
+    )
     for path in (ROOT / folder).glob("*.md")
 )
 COMMANDS = {
