@@ -148,6 +148,7 @@ def _picture(out: Path, lines: Sequence[Line]) -> None:
     figure = Figure(figsize=(12, 5.5), layout="constrained")
     for axes, scheme in zip(figure.subplots(1, 2), ("fer7", "company5"), strict=True):
         shown = [line for line in lines if line.scheme == scheme and line.mmac and line.judged_by == "own labels"]
+        names: dict[tuple[float, float], list[str]] = {}
         for line in shown:
             claim = claims.get(line.model)
             claimed = middle(claim.accuracy) if claim and claim.classes == scheme else None
@@ -158,7 +159,10 @@ def _picture(out: Path, lines: Sequence[Line]) -> None:
             if claimed is not None:
                 axes.plot(line.mmac, claimed, "x", color="grey")
             best = max(quality.accuracy for quality, *_ in points if quality is not None)
-            axes.annotate(line.model, (line.mmac, best), (4, 4), textcoords="offset points", fontsize=8)
+            names.setdefault((line.mmac or 0.0, round(best, 2)), []).append(line.model)
+        for place, models in names.items():
+            axes.annotate("\n".join(models), place, (5, 0), textcoords="offset points", fontsize=8, va="center")
+        axes.margins(x=0.25)
         axes.set(
             xscale="log", xlabel="million multiply-accumulates a face", ylabel="accuracy, own labels", title=scheme
         )
