@@ -1,4 +1,4 @@
-"""Collects what a device gets: our wheels, the hashed requirements, an installer, the model, the manual, the unit."""
+"""Collects what a device gets: our wheels, the hashed requirements, an installer, the model, the unit, the manual."""
 
 import hashlib
 import shutil
@@ -17,7 +17,7 @@ def build() -> None:
     """Make the payload anew from this checkout; raise `DeploymentError` when a package cannot be built."""
     shutil.rmtree(PAYLOAD, ignore_errors=True)
     release = PAYLOAD / "release"
-    (release / "docs").mkdir(parents=True)
+    release.mkdir(parents=True)
     _pip("wheel", "--no-deps", "--no-build-isolation", "-w", release / "ours", *(ROOT / path for path in PACKAGES))
     _pip("download", "--no-deps", "--require-hashes", "-r", REQUIREMENTS / "pip.txt", "-d", release)
     (fetched,) = release.glob("pip-*.whl")
@@ -25,8 +25,9 @@ def build() -> None:
     shutil.copy(REQUIREMENTS / "agent.txt", release)
     shutil.copy(ANSIBLE / "check_settings.py", release)
     shutil.copytree(MODEL, release / "model")
-    shutil.copy(ROOT / "docs" / "operations.md", release / "docs")
     shutil.copy(UNIT, PAYLOAD)
+    # beside the release: another word in the manual is no reason to restart a fleet
+    shutil.copy(ROOT / "docs" / "operations.md", PAYLOAD)
 
 
 def digest() -> str:
