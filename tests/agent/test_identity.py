@@ -89,6 +89,17 @@ def test_a_systemd_credential_outranks_the_configured_file(tmp_path, monkeypatch
     assert key_path(configured) == credentials / "device.key"
 
 
+def test_systemds_copy_may_be_readable_by_an_acl_but_never_by_all(tmp_path, monkeypatch):
+    copy = tmp_path / "device.key"
+    load_or_make_key(copy)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    copy.chmod(0o440)  # as systemd 257 shows it to the unit's user
+    assert load_key(copy)
+    copy.chmod(0o444)
+    with pytest.raises(IdentityError, match="others could read it"):
+        load_key(copy)
+
+
 @pytest.mark.parametrize("year", [1970, 2026, 2200])
 def test_event_ids_carry_their_time_and_never_repeat(year):
     at = datetime(year, 5, 6, 7, 8, 9, 123_000, tzinfo=UTC)

@@ -73,12 +73,16 @@ def load_or_make_key(path: Path) -> Ed25519PrivateKey:
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:
-    """Read the private key at `path`; raise `IdentityError` when it is absent, open to others, or no Ed25519 key."""
+    """Read the private key at `path`; raise `IdentityError` when it is absent, open to others, or no Ed25519 key.
+
+    systemd may let the unit's user read its copy by an ACL, whose mask then stands in the group's bits.
+    """
+    forbidden = 0o007 if path == _credential() else 0o077
     try:
         mode, data = path.stat().st_mode & 0o777, path.read_bytes()
     except OSError as error:
         raise IdentityError(f"device key {path} cannot be read ({error.strerror}): run `enroll`") from error
-    if mode & 0o077:
+    if mode & forbidden:
         raise IdentityError(f"device key {path} has mode {mode:o}, others could read it: chmod 600 {path}")
     try:
         key = load_pem_private_key(data, None)
@@ -91,9 +95,13 @@ def load_key(path: Path) -> Ed25519PrivateKey:
 
 def key_path(configured: Path) -> Path:
     """systemd's copy of the key where the unit has LoadCredential, else the file that the settings name."""
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    copy = Path(credentials, CREDENTIAL_NAME) if credentials else configured
-    return copy if copy.exists() else configured
+    copy = _credential()
+    return copy if copy is not None and copy.exists() else configured
+
+
+def _credential() -> Path | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder, CREDENTIAL_NAME) if folder else None
 
 
 def load_enrolled(path: Path) -> Enrolled | None:
