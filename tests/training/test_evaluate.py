@@ -19,6 +19,7 @@ from stressvision_training.evaluation.metrics import scores
 from stressvision_training.evaluation.opinions import against_votes
 from stressvision_training.evaluation.persons import spread
 from stressvision_training.evaluation.truth import truth_for
+from support.datasets import blank_faces
 
 NEUTRAL, STRESS, SAD, HAPPY, FATIGUE = range(5)
 
@@ -35,20 +36,7 @@ def _data(
     for row, found in enumerate(votes or []):
         for column, number in found.items():
             counts[row, column] = number
-    text = np.array(labels)
-    return Dataset(
-        scheme=scheme,
-        images=np.zeros((rows, 48, 48), np.uint8),
-        votes=counts,
-        splits=text,
-        sources=np.array(sources or ["fer2013"] * rows),
-        labels=text,
-        names=text,
-        usages=text,
-        groups=np.arange(rows).astype(str),
-        subjects=np.array(subjects or [""] * rows),
-        digests={},
-    )
+    return blank_faces(labels, votes=counts.tolist(), sources=sources, subjects=subjects, scheme=scheme)
 
 
 def _answers(chosen: list[int], labels: int = 5, sure: float = 0.9) -> NDArray[np.float32]:

@@ -5,26 +5,10 @@ import pytest
 from numpy.typing import NDArray
 
 from stressvision_training.classes import HEAD_CLASSES
-from stressvision_training.data.dataset import Dataset
 from stressvision_training.exporting import offsets
+from support.datasets import blank_faces
 
 CLASSES = HEAD_CLASSES["expressions9"]
-
-
-def _validation(labels: list[str], sources: list[str]) -> Dataset:
-    text = np.array(labels)
-    return Dataset(
-        scheme="company5",
-        images=np.zeros((len(labels), 48, 48), np.uint8),
-        votes=np.zeros((len(labels), 10), np.float32),
-        splits=text,
-        sources=np.array(sources),
-        labels=text,
-        names=text,
-        usages=text,
-        groups=text,
-        digests={},
-    )
 
 
 def _logits(fatigue: list[float]) -> NDArray[np.float32]:
@@ -35,7 +19,7 @@ def _logits(fatigue: list[float]) -> NDArray[np.float32]:
 
 
 def _fit(fatigue: list[float], labels: list[str], sources: list[str]) -> float:
-    return offsets.fit_fatigue_offset(_logits(fatigue), _validation(labels, sources), "expressions9")
+    return offsets.fit_fatigue_offset(_logits(fatigue), blank_faces(labels, sources=sources), "expressions9")
 
 
 def test_the_least_shift_that_tells_all_apart() -> None:

@@ -15,22 +15,11 @@ from stressvision_training.data.dataset import Dataset
 from stressvision_training.data.ferplus import majority
 from stressvision_training.fitting.recipe import Head
 from stressvision_training.fitting.targets import adjusted, class_shares, head_loss, targets_of
+from support.datasets import blank_faces
 
 
 def _data(labels: list[str], votes: list[list[int]], sources: list[str]) -> Dataset:
-    text = np.array(labels)
-    return Dataset(
-        scheme="company5",
-        images=np.zeros((len(labels), 48, 48), np.uint8),
-        votes=np.array(votes, np.float32),
-        splits=text,
-        sources=np.array(sources),
-        labels=text,
-        names=text,
-        usages=text,
-        groups=text,
-        digests={},
-    )
+    return blank_faces(labels, sources=sources, votes=votes)
 
 
 MIXTURE = Head(classes="emotions8", labels="mixture", votes=0.5)

@@ -1,26 +1,13 @@
 """By whose word a face is what: each rule on votes that part them."""
 
-import numpy as np
-
 from stressvision_contracts.labels import COMPANY5, FER7
 from stressvision_training.data.dataset import Dataset
 from stressvision_training.evaluation.truth import RULES, truth_for
+from support.datasets import blank_faces
 
 
 def _data(labels: list[str], sources: list[str], votes: list[list[int]]) -> Dataset:
-    text = np.array(labels)
-    return Dataset(
-        scheme="company5",
-        images=np.zeros((len(labels), 48, 48), np.uint8),
-        votes=np.array(votes, np.float32),
-        splits=text,
-        sources=np.array(sources),
-        labels=text,
-        names=text,
-        usages=text,
-        groups=text,
-        digests={},
-    )
+    return blank_faces(labels, sources=sources, votes=votes)
 
 
 # neutral, happiness, surprise, sadness, anger, disgust, fear, contempt, unknown, NF
