@@ -1,7 +1,7 @@
 """How a device joins, proves who it is, and reports how it is."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -12,6 +12,9 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 """RFC 7523 section 2.2."""
 
 ASSERTION_AUDIENCE = "stressvision-ingest"
+
+KEY_AUDIENCE = "stressvision-ingest-key"
+"""Of the assertion by which a device shows that it holds the new key it asks for."""
 
 ShortText = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -36,11 +39,34 @@ class Token(Struct, frozen=True, kw_only=True):
     token_type: str = "Bearer"  # noqa: S105 - a word of RFC 6750
 
 
+class KeyRotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A device, let in by its old key, asks to be known by `public_key` from now on.
+
+    `proof` is an assertion for `KEY_AUDIENCE` signed with the new key. The old key holds until the new one is used.
+    """
+
+    public_key: Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
+    proof: Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")]
+
+
+UpdateState = Literal["downloaded", "verified", "installed", "confirmed", "rejected", "reverted"]
+"""How far a device is with a model: fetched whole, signed and tried, in use, proven, or refused before or after use."""
+
+
+class ModelUpdate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far a device is with the model it was last offered; `reason` says why it was rejected or reverted."""
+
+    version: Version
+    state: UpdateState
+    reason: ShortText | None = None
+
+
 class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How a device is. Everything but the first four may be unknown (None).
 
     `next_seq` is how many events it has ever produced; `spooled` how many wait, the oldest `spool_age_s` old.
-    `state` says why nothing is seen when nothing is. `model_digest` is the SHA-256 of the model file really loaded.
+    `state` says why nothing is seen when nothing is. `model_digest` is the SHA-256 of the model file really loaded;
+    `bad_outputs` counts since it was loaded how often it gave no probability distribution.
     """
 
     sent_at: Time
@@ -64,6 +90,8 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     disk_free_bytes: Annotated[int, Meta(ge=0)] | None = None
     uptime_s: Annotated[float, Meta(ge=0)] | None = None
     paused: bool = False
+    update: ModelUpdate | None = None
+    bad_outputs: Count | None = None
 
 
 class DesiredModel(Struct, frozen=True, kw_only=True):
@@ -78,3 +106,4 @@ class HeartbeatReply(Struct, frozen=True, kw_only=True):
     site_profile: SiteProfile
     desired_model: DesiredModel | None = None
     paused: bool = False
+    rotate_key: bool = False
