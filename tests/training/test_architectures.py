@@ -202,6 +202,26 @@ def test_without_internet_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest
     assert pretrained_file(asked) == kept
 
 
+def test_from_scratch_the_signal_lives_through_the_backbone() -> None:
+    import keras
+
+    faces, sizes = _faces(48), {}
+    for weights in ("none", "vggface"):  # the latter are named, and not loaded
+        network = _network(_recipe("vggface-features", "input_size=48", f"weights={weights}"))
+        behind = keras.Model(network.inputs[0], network.get_layer("pool").output)
+        sizes[weights] = float(np.asarray(behind(faces)).mean() / np.abs(network.get_layer("normalise")(faces)).mean())
+    assert 0.1 < sizes["none"] < 10
+    assert sizes["vggface"] < 0.02
+
+
+def test_from_scratch_normalisations_learn_within_an_epoch() -> None:
+    from stressvision_training.architectures.backbone import backbone_of
+
+    for weights, momentum in (("none", 0.97), ("imagenet", 0.999)):
+        part = backbone_of(_network(_recipe("mobilenetv3-small", "input_size=32", f"weights={weights}")))
+        assert {layer.momentum for layer in part.layers if hasattr(layer, "momentum")} == {momentum}
+
+
 @pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")  # TensorFlow's; they come as faces
 @pytest.mark.parametrize("name", ["simple-cnn", "inverted-residual", "recurrent-cnn", "custom-light"])
 def test_it_becomes_integers_throughout(name: str, tmp_path: Path) -> None:

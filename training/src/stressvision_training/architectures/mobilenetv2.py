@@ -40,5 +40,5 @@ class MobileNetV2(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True,
         side = (self.input_size, self.input_size, 3)
         made = applications.MobileNetV2(input_shape=side, alpha=self.width, include_top=False, weights=None)
         x = layers.Rescaling(1 / 127.5, -1.0, name="normalise")(coloured(faces))
-        x = layers.GlobalAveragePooling2D(name="pool")(backbone(made)(x))
+        x = layers.GlobalAveragePooling2D(name="pool")(backbone(made, self.weights)(x))
         return layers.Dropout(self.dropout, name="dropout")(x)

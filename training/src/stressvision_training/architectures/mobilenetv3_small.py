@@ -49,7 +49,7 @@ class MobileNetV3Small(
             include_top=False,
             weights=None,
         )
-        x = layers.GlobalAveragePooling2D(name="pool")(backbone(made)(coloured(faces)))
+        x = layers.GlobalAveragePooling2D(name="pool")(backbone(made, self.weights)(coloured(faces)))
         for units, dropout in zip(self.dense, self.dropout, strict=True):
             x = layers.Dropout(dropout)(x)
             x = layers.Dense(units, activation="relu", kernel_regularizer=regularizers.L2(self.l2))(x)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from stressvision_training.architectures import Architecture, WithBackbone
-from stressvision_training.architectures.backbone import backbone_of
+from stressvision_training.architectures.backbone import NONE, backbone_of
 from stressvision_training.architectures.network import load_network
 from stressvision_training.data.rows import SourceError
 
-NONE: Final = "none"
 TIMEOUT_S: Final = 30.0
 
 

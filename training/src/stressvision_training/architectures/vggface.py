@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Final, Literal
 
 from msgspec import Struct
 
-from stressvision_training.architectures.backbone import backbone
+from stressvision_training.architectures.backbone import NONE, backbone
 from stressvision_training.architectures.blocks import coloured
 from stressvision_training.bounds import Positive, Share, Side
 
@@ -43,8 +43,11 @@ class VggFace(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag
 
         side = (self.input_size, self.input_size, 3)
         made = applications.VGG16(input_shape=side, include_top=False, weights=None)
-        means = MEANS.get(self.weights, FACE_MEANS)
-        x = layers.Rescaling(1.0, [-mean for mean in means], name="normalise")(coloured(faces))
-        x = layers.GlobalAveragePooling2D(name="pool")(backbone(made)(x))
+        if self.weights == NONE:
+            scale, offset = 1 / 64, [-mean / 64 for mean in FACE_MEANS]  # about one, as He's kernels keep it
+        else:
+            scale, offset = 1.0, [-mean for mean in MEANS.get(self.weights, FACE_MEANS)]
+        x = layers.Rescaling(scale, offset, name="normalise")(coloured(faces))
+        x = layers.GlobalAveragePooling2D(name="pool")(backbone(made, self.weights)(x))
         x = layers.Dense(self.dense, activation="relu", name="dense")(x)
         return layers.Dropout(self.dropout, name="dropout")(x)
