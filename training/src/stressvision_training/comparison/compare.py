@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_contracts.manifest import Manifest, read_manifest
 from stressvision_training.architectures.complexity import macs
-from stressvision_training.architectures.network import heads_of, load_network, probabilities_of, side_of
+from stressvision_training.architectures.network import heads_of, load_network, side_of
 from stressvision_training.data.dataset import Dataset, read_dataset
 from stressvision_training.data.rows import SIDE, SourceError
 from stressvision_training.evaluation.benchmark import benchmark
 from stressvision_training.evaluation.metrics import scores
-from stressvision_training.evaluation.predictor import Int8Predictor
+from stressvision_training.evaluation.predictor import FloatPredictor, Int8Predictor, answers
 from stressvision_training.evaluation.truth import RULES, SAYINGS, Rule
+from stressvision_training.exporting.offsets import shift_fatigue
 from stressvision_training.fitting.recipe import Head, Recipe, read_recipe
 from stressvision_training.fitting.run_folder import BEST, EXPERIMENT, FINAL, RECIPE, facts_of, history_of
 from stressvision_vision.classifier import MANIFEST_NAME
@@ -76,7 +77,8 @@ class Subject(msgspec.Struct, kw_only=True):
 def compare(paths: list[Path], data: Path | None, split: str, report: Report = lambda _: None) -> list[Line]:
     """Return a line per model, label scheme and rule, judged on `split` of `data`, or of the data of each run.
 
-    A run's exports are looked for in the folders within it. `SourceError` says what a path lacks.
+    A run's exports are looked for in the folders within it; its network is given the shift of fatigue's logit that
+    they have, but no temperature: its ECE is that of a network as trained. `SourceError` says what a path lacks.
     """
     lines: list[Line] = []
     for path in paths:
@@ -142,8 +144,13 @@ def _lines(subject: Subject, part: Dataset) -> Iterator[Line]:
         asked = (
             next((found for found in subject.recipe.heads if found.classes == head), None) if subject.recipe else None
         )
-        whole = probabilities_of(network, part.faces(side), scheme)
-        yield from _judged(subject, part, scheme, size | _training(subject, asked), whole)
+        if scheme in subject.exported:  # float and INT8 then decide alike
+            offset = _manifest(subject.exported[scheme]).provenance.get("fatigue_offset", 0.0)
+            if offset:
+                shift_fatigue(network, head, offset)
+        whole = FloatPredictor(network, subject.network, scheme)
+        whole.side = side
+        yield from _judged(subject, part, scheme, size | _training(subject, asked), answers(whole, part))
 
 
 def _training(subject: Subject, head: Head | None) -> dict[str, Any]:
@@ -173,7 +180,7 @@ def _judged(
     int8 = None
     if folder is not None:
         asked = Int8Predictor(folder)
-        int8 = asked(part.faces(asked.side))
+        int8 = answers(asked, part)
         timed = benchmark(folder, LATENCY_RUNS)
         known = {"side": asked.side} | known | {"int8_bytes": timed["size_bytes"]}
         known |= {"p50_ms": timed["p50_ms"], "p95_ms": timed["p95_ms"]}
