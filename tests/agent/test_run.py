@@ -15,8 +15,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from stressvision_contracts.manifest import read_manifest
+from stressvision_store.model_tables import ModelVersion
 from stressvision_store.session import transaction
-from stressvision_store.tables import ModelVersion
 from support.intake import make_settings, new_code, serve_intake
 from support.servers import free_port, wait_until
 

@@ -26,8 +26,8 @@ from stressvision_contracts.fleet import ASSERTION_AUDIENCE, ASSERTION_TYPE
 from stressvision_ingest.app import create_app
 from stressvision_ingest.settings import Settings
 from stressvision_store.enrolment_codes import create_code
+from stressvision_store.model_tables import ModelVersion
 from stressvision_store.session import transaction
-from stressvision_store.tables import ModelVersion
 from stressvision_store.workforce_tables import Area, Site, Station
 from support.database import Database
 from support.servers import free_port, wait_until

@@ -11,9 +11,10 @@ from sqlmodel import Session, col
 
 from stressvision_contracts.fleet import DesiredModel, EnrolmentRequest, Heartbeat
 from stressvision_contracts.labels import SiteProfile
+from stressvision_store.model_tables import ModelVersion
 from stressvision_store.placements import take_station
 from stressvision_store.refusals import ConflictError, NotFoundError, RefusedError
-from stressvision_store.tables import Device, DeviceState, EnrolmentCode, ModelVersion
+from stressvision_store.tables import Device, DeviceState, EnrolmentCode
 from stressvision_store.workforce_tables import Area, Placement, Site, Station
 
 UNPLACED_PROFILE: Final[SiteProfile] = "safety"

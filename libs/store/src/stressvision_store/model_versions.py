@@ -7,9 +7,9 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
 from stressvision_contracts.manifest import Manifest
+from stressvision_store.model_tables import ModelVersion
 from stressvision_store.paging import one, take
 from stressvision_store.refusals import ConflictError
-from stressvision_store.tables import ModelVersion
 
 _LOCK = 0x53560005
 

@@ -69,17 +69,6 @@ class DeviceState(SQLModel, table=True):
     report: dict[str, Any] = Field(sa_type=JSONB)
 
 
-class ModelVersion(SQLModel, table=True):
-    """A model that devices may name. An event of a version that is not here is refused."""
-
-    __tablename__ = "model_versions"
-    version: str = Field(primary_key=True)
-    digest: str
-    manifest: dict[str, Any] = Field(sa_type=JSONB)
-    registered_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
-    desired: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
-
-
 class RawEvent(SQLModel, table=True):
     """One event as it was stored. Partitioned by day on the UUIDv7's own time, so a replay meets its first copy.
 
