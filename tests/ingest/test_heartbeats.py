@@ -21,7 +21,7 @@ def test_a_heartbeat_is_kept_and_answered(device: Device, rows):
     assert answer.status_code == 200, answer.text
     said = answer.json()
     assert abs(datetime.fromisoformat(said.pop("server_time")) - datetime.now(UTC)) < timedelta(seconds=5)
-    assert said == {"site_profile": "safety", "desired_model": None, "paused": False}
+    assert said == {"site_profile": "safety", "desired_model": None, "paused": False, "rotate_key": False}
     ((next_seq, spooled, age_s, report),) = rows("SELECT next_seq, spooled, spool_age_s, report FROM device_states")
     assert (next_seq, spooled, age_s, report["temperature_c"]) == (17, 3, 1.5, 61.5)
     assert rows("SELECT agent_version FROM devices WHERE id = :device") == [("0.2.0",)]

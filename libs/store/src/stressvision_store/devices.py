@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import Row, Select, func, select, update
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlmodel import Session, col
 
 from stressvision_contracts.fleet import DesiredModel, EnrolmentRequest, Heartbeat
 from stressvision_contracts.labels import SiteProfile
+from stressvision_store.boots import note_boot
+from stressvision_store.keys import holder_of
 from stressvision_store.model_tables import ModelVersion
+from stressvision_store.paging import one
 from stressvision_store.placements import take_station
 from stressvision_store.refusals import ConflictError, NotFoundError, RefusedError
 from stressvision_store.tables import Device, DeviceState, EnrolmentCode
@@ -37,6 +40,7 @@ class DeviceStanding:
     revoked: bool
     paused: bool
     profile: SiteProfile
+    previous_key: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +66,19 @@ def _standings() -> Select[Any]:
         .subquery()
     )
     return select(
-        col(Device.id), col(Device.public_key), col(Device.revoked_at), col(Device.paused), placed.c.profile
+        col(Device.id),
+        col(Device.public_key),
+        col(Device.previous_key),
+        col(Device.revoked_at),
+        col(Device.paused),
+        placed.c.profile,
     ).outerjoin(placed, placed.c.device_id == col(Device.id))
 
 
 def _standing(row: Row[Any]) -> DeviceStanding:
     profile: SiteProfile = row.profile or UNPLACED_PROFILE
-    return DeviceStanding(bytes(row.public_key), row.revoked_at is not None, row.paused, profile)
+    previous = bytes(row.previous_key) if row.previous_key is not None else None
+    return DeviceStanding(bytes(row.public_key), row.revoked_at is not None, row.paused, profile, previous)
 
 
 def load_roster(session: Session) -> Roster:
@@ -112,8 +122,7 @@ def enrol(session: Session, *, code_hash: bytes, public_key: bytes, request: Enr
     `RevokedError` for a key that was shut out.
     """
     code = _claim_code(session, code_hash)
-    known = select(Device).where(col(Device.public_key) == public_key).with_for_update()
-    device: Device | None = session.execute(known).scalar_one_or_none()
+    device = holder_of(session, public_key)
     if device is not None and device.revoked_at is not None:
         raise RevokedError(f"device {device.id} has been revoked; make a new key to join again")
     if code.used_at is not None:
@@ -134,8 +143,13 @@ def enrol(session: Session, *, code_hash: bytes, public_key: bytes, request: Enr
     return cast("int", device.id)
 
 
-def record_heartbeat(session: Session, device_id: int, heartbeat: Heartbeat, received_at: datetime) -> None:
-    """Keep what the device says of itself. The clock's offset (device less server) is measured where it gives none."""
+def record_heartbeat(session: Session, device_id: int, heartbeat: Heartbeat, received_at: datetime) -> Device:
+    """Keep what the device says of itself; return its row, locked: heartbeats of one device take their turn.
+
+    The clock's offset (device less server) is measured where the device gives none.
+    """
+    device = one(session, Device, device_id, "device", lock=True)
+    note_boot(session, device, heartbeat, received_at)
     offset_s = heartbeat.clock_offset_s
     if offset_s is None:
         offset_s = (heartbeat.sent_at - received_at) / timedelta(seconds=1)
@@ -153,8 +167,6 @@ def record_heartbeat(session: Session, device_id: int, heartbeat: Heartbeat, rec
     }
     statement = insert(DeviceState).values(device_id=device_id, **state)
     session.execute(statement.on_conflict_do_update(index_elements=["device_id"], set_=state))
-    session.execute(
-        update(Device)
-        .where(col(Device.id) == device_id, col(Device.agent_version) != heartbeat.agent_version)
-        .values(agent_version=heartbeat.agent_version)
-    )
+    if device.agent_version != heartbeat.agent_version:
+        device.agent_version = heartbeat.agent_version
+    return device

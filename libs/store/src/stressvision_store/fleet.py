@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy import select as sql_select
 from sqlmodel import Session, col, or_, select
 
 from stressvision_store.changes import attribution_changed
 from stressvision_store.consents import refuse_future
+from stressvision_store.fleet_states import FleetState, state_of_device
 from stressvision_store.paging import one, take
 from stressvision_store.placements import hold_station
 from stressvision_store.refusals import ConflictError
@@ -31,15 +33,23 @@ class FleetEntry:
     """A device with what is known of it; before its first heartbeat and its first event that is little."""
 
     device: Device
+    condition: FleetState
     state: DeviceState | None
     account: DeviceAccount | None
     place: Place | None
 
 
 def list_devices(
-    session: Session, *, site_id: int | None = None, after: int | None, limit: int
+    session: Session,
+    *,
+    site_id: int | None = None,
+    condition: FleetState | None = None,
+    after: int | None,
+    limit: int,
 ) -> Sequence[FleetEntry]:
-    statement = select(Device)
+    statement = select(Device).outerjoin(DeviceState, col(DeviceState.device_id) == col(Device.id))
+    if condition is not None:
+        statement = statement.where(state_of_device() == condition)
     if site_id is not None:
         standing = (
             select(Placement.device_id)
@@ -60,6 +70,27 @@ def set_paused(session: Session, device_id: int, *, paused: bool) -> None:
     device = one(session, Device, device_id, "device", lock=True)
     _refuse_revoked(device)
     device.paused = paused
+    session.flush()
+
+
+def rename_device(session: Session, device_id: int, *, name: str | None) -> None:
+    """`name` is shown in the place of the hostname; None: the hostname again. Raise `ConflictError` if it is taken."""
+    device = one(session, Device, device_id, "device", lock=True)
+    _refuse_revoked(device)
+    taken = select(Device.id).where(
+        col(Device.name) == name, col(Device.revoked_at).is_(None), col(Device.id) != device_id
+    )
+    other = session.exec(taken).first()
+    if other is not None:
+        raise ConflictError(f"device {other} is called {name!r}; choose another name", field="name")
+    device.name = name
+    session.flush()
+
+
+def clear_alarm(session: Session, device_id: int) -> None:
+    """Forget that the key was seen in use twice. If it still is, the alarm comes back within two heartbeats."""
+    device = one(session, Device, device_id, "device", lock=True)
+    device.cloned_at = None
     session.flush()
 
 
@@ -167,6 +198,14 @@ def _entries(session: Session, devices: Sequence[Device]) -> list[FleetEntry]:
         .join(Site, col(Site.id) == col(Area.site_id))
         .where(col(Placement.device_id).in_(ids), col(Placement.removed_at).is_(None))
     ).all()
+    conditions: dict[int, FleetState] = {
+        row.id: row.condition
+        for row in session.execute(
+            sql_select(col(Device.id), state_of_device().label("condition"))
+            .outerjoin(DeviceState, col(DeviceState.device_id) == col(Device.id))
+            .where(col(Device.id).in_(ids))
+        )
+    }
     state_of = {state.device_id: state for state in states}
     account_of = {account.device_id: account for account in accounts}
     place_of = {
@@ -182,6 +221,7 @@ def _entries(session: Session, devices: Sequence[Device]) -> list[FleetEntry]:
     return [
         FleetEntry(
             device=device,
+            condition=conditions[device.id or 0],
             state=state_of.get(device.id or 0),
             account=account_of.get(device.id or 0),
             place=place_of.get(device.id or 0),

@@ -27,9 +27,16 @@ NOW = {"server_default": func.now()}
 
 
 class Device(SQLModel, table=True):
-    """One Raspberry Pi. Nothing secret is kept: only the public key it proves itself with."""
+    """One Raspberry Pi. Nothing secret is kept: only the public key it proves itself with.
+
+    `name` is the operator's. `previous_key` holds beside a new key until that is first used.
+    """
 
     __tablename__ = "devices"
+    __table_args__ = (
+        Index("devices_name", "name", unique=True, postgresql_where=text("revoked_at IS NULL")),
+        Index("devices_previous_key", "previous_key", unique=True),
+    )
     id: int | None = Field(default=None, primary_key=True)
     public_key: bytes = Field(sa_type=LargeBinary, unique=True)
     hostname: str
@@ -38,6 +45,11 @@ class Device(SQLModel, table=True):
     enrolled_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
     revoked_at: datetime | None = Field(default=None, sa_type=Timestamp)
     paused: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    name: str | None = None
+    previous_key: bytes | None = Field(default=None, sa_type=LargeBinary)
+    key_changed_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
+    key_rotation_asked_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    cloned_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
 
 class EnrolmentCode(SQLModel, table=True):

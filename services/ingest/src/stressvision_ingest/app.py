@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from starlette.routing import Route
 
-from stressvision_ingest import enrolment, errors, events, health, heartbeats, openapi
+from stressvision_ingest import enrolment, errors, events, health, heartbeats, keys, models, openapi
 from stressvision_ingest.parts import build_parts
 from stressvision_ingest.settings import Settings
 from stressvision_telemetry.logs import configure_logs
@@ -43,14 +43,14 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(
         title="Stress Vision intake",
         version=version("stressvision-ingest"),
-        description="The device API: joining, events, heartbeats.",
+        description="The device API: joining, events, heartbeats, models.",
         lifespan=lifespan,
         redoc_url=None,
     )
     endpoint = events.EventsEndpoint(parts)
     app.add_middleware(events.HotPath, endpoint=endpoint)
     app.router.routes.append(Route(events.PATH, endpoint, methods=["POST"]))  # for what is not POST: 405
-    for part in (enrolment, heartbeats, health):
+    for part in (enrolment, keys, heartbeats, models, health):
         app.include_router(part.build_router(parts))
     errors.install(app)
     openapi.install(app, events_path=events.PATH)

@@ -31,13 +31,15 @@ from stressvision_ingest.parts import Parts
 from stressvision_ingest.tokens import (
     GRANT_TYPE,
     TOKEN_PATH,
+    Claims,
     ClockError,
+    SignatureError,
     TokenRequest,
     claimed_device,
     read_token_request,
     verify_assertion,
 )
-from stressvision_store import devices
+from stressvision_store import devices, keys
 from stressvision_store.enrolment_codes import hash_code
 from stressvision_store.refusals import ConflictError, NotFoundError, RefusedError
 from stressvision_store.session import transaction
@@ -106,9 +108,40 @@ async def _grant(parts: Parts, wanted: TokenRequest) -> Token:
     device_id = claimed_device(wanted.client_assertion)
     if wanted.client_id not in (None, str(device_id)):
         raise UnauthorizedError("client_id is not the device of the assertion", error="invalid_client")
-    standing = await parts.roster.standing(device_id)
-    parts.used_assertions.use(verify_assertion(wanted.client_assertion, standing.public_key))
+    parts.used_assertions.use(await _verify(parts, wanted.client_assertion, device_id))
     return parts.tokens.issue(device_id)
+
+
+async def _verify(parts: Parts, assertion: str, device_id: int) -> Claims:
+    """By the device's key; by the one before, while that holds; or by one that it got through another replica."""
+    standing = await parts.roster.standing(device_id)
+    try:
+        return await _verify_by(parts, assertion, device_id, standing)
+    except SignatureError:
+        await parts.roster.refresh_soon()
+        anew = await parts.roster.standing(device_id)
+        if anew == standing:
+            raise
+        return await _verify_by(parts, assertion, device_id, anew)
+
+
+async def _verify_by(parts: Parts, assertion: str, device_id: int, standing: devices.DeviceStanding) -> Claims:
+    """The first use of a new key ends the one before."""
+    try:
+        claims = verify_assertion(assertion, standing.public_key)
+    except SignatureError:
+        if standing.previous_key is None:
+            raise
+        return verify_assertion(assertion, standing.previous_key)
+    if standing.previous_key is not None:
+        await run_in_threadpool(_drop_previous_key, parts, device_id, standing.public_key)
+        await parts.roster.refresh()
+    return claims
+
+
+def _drop_previous_key(parts: Parts, device_id: int, used_key: bytes) -> None:
+    with transaction(parts.engine) as session:
+        keys.drop_previous_key(session, device_id, used_key)
 
 
 async def _fields_of(request: Request) -> object:

@@ -5,11 +5,14 @@ ProblemError
 ├── UnauthorizedError     401  no token, or one that does not hold; carries the server's time
 ├── RevokedDeviceError    403  the device was shut out
 ├── UnknownCodeError      404  no such enrolment code
+├── UnknownFileError      404  no such metadata or model
 ├── BodyTimeoutError      408  the body did not arrive in time
 ├── UsedCodeError         409  another device has used this enrolment code
+├── TakenKeyError         409  another device has this key, or it is the one to be replaced
 ├── ExpiredCodeError      410  this enrolment code came too late
 ├── TooLargeError         413  more bytes or events than a batch may have
 ├── UnknownEncodingError  415  neither gzip nor zstd nor plain
+├── RangeError            416  a range beyond the end of a file
 ├── BadEnvelopeError      422  JSON, but not what is asked for; names the field
 ├── TooManyError          429  this device or address asks too often
 └── BusyError             503  the queue is full or old, or the database is away: nothing was taken
@@ -71,11 +74,26 @@ class UnknownCodeError(ProblemError):
     status = HTTPStatus.NOT_FOUND
 
 
+class UnknownFileError(ProblemError):
+    status = HTTPStatus.NOT_FOUND
+
+
+class RangeError(ProblemError):
+    status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+
+    def headers(self) -> dict[str, str]:
+        return {"Content-Range": f"bytes */{self.members['size']}"}
+
+
 class BodyTimeoutError(ProblemError):
     status = HTTPStatus.REQUEST_TIMEOUT
 
 
 class UsedCodeError(ProblemError):
+    status = HTTPStatus.CONFLICT
+
+
+class TakenKeyError(ProblemError):
     status = HTTPStatus.CONFLICT
 
 

@@ -1,6 +1,6 @@
 """`POST /v1/heartbeat`: a device says how it is and learns what is wanted of it."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import msgspec
@@ -13,7 +13,7 @@ from stressvision_ingest.answers import json_response, read_small_body
 from stressvision_ingest.decoding import decode
 from stressvision_ingest.openapi import describe
 from stressvision_ingest.parts import Parts
-from stressvision_store import devices
+from stressvision_store import devices, keys
 from stressvision_store.session import transaction
 
 PATH: Final = "/v1/heartbeat"
@@ -22,12 +22,20 @@ _HEARTBEAT: Final = msgspec.json.Decoder(Heartbeat)
 
 def _record(parts: Parts, device_id: int, heartbeat: Heartbeat, received_at: datetime) -> HeartbeatReply:
     """What is wanted is read in the same transaction: a pause or a new profile holds from this heartbeat on."""
+    key_days = parts.settings.key_days
     with transaction(parts.engine) as session:
-        devices.record_heartbeat(session, device_id, heartbeat, received_at)
+        device = devices.record_heartbeat(session, device_id, heartbeat, received_at)
+        rotate_key = keys.should_rotate(
+            device, greatest_age=timedelta(days=key_days) if key_days else None, at=received_at
+        )
         standing = devices.load_standing(session, device_id)
         desired = devices.desired_model(session)
     return HeartbeatReply(
-        server_time=datetime.now(UTC), site_profile=standing.profile, desired_model=desired, paused=standing.paused
+        server_time=datetime.now(UTC),
+        site_profile=standing.profile,
+        desired_model=desired,
+        paused=standing.paused,
+        rotate_key=rotate_key,
     )
 
 

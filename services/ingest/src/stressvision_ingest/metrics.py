@@ -42,9 +42,16 @@ QUEUE_AGE = Gauge("stressvision_ingest_queue_age_seconds", "How long the oldest 
 WRITERS = Gauge("stressvision_ingest_writers", "Connections ready to store events")
 REPAIRED = Counter("stressvision_ingest_repaired_clocks_total", "Batches in which a time of the device was put right")
 TOKENS = Counter("stressvision_ingest_tokens_total", "Access tokens asked for", ["outcome"])  # given, refused, clock
+KEY_CHANGES = Counter(
+    "stressvision_ingest_key_changes_total", "New keys that devices asked to be known by", ["outcome"]
+)  # changed, known, refused
 ENROLMENTS = Counter(
     "stressvision_ingest_enrolments_total", "Devices that asked to join", ["outcome"]
 )  # joined, refused, limited
+MODEL_REQUESTS = Counter(
+    "stressvision_ingest_model_requests_total", "Requests for metadata and model files", ["kind", "status"]
+)  # metadata, target; 2xx, 3xx, 4xx, 5xx
+MODEL_BYTES = Counter("stressvision_ingest_model_bytes_total", "Bytes of metadata and model files that were sent")
 HEARTBEATS = Counter("stressvision_ingest_heartbeats_total", "Heartbeats taken")
 WAKE_UPS = Counter(
     "stressvision_ingest_wake_ups_total", "Tries to wake the workers after a flush", ["outcome"]

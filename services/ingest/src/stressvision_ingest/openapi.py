@@ -8,11 +8,19 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from stressvision_contracts.events import BatchReceipt, EventBatch
-from stressvision_contracts.fleet import Enrolment, EnrolmentRequest, Heartbeat, HeartbeatReply, Token
+from stressvision_contracts.fleet import (
+    Enrolment,
+    EnrolmentRequest,
+    Heartbeat,
+    HeartbeatReply,
+    KeyRotation,
+    Token,
+)
 from stressvision_ingest.tokens import TokenRequest
 
 _BODIES: Final = (
-    EventBatch, BatchReceipt, EnrolmentRequest, Enrolment, TokenRequest, Token, Heartbeat, HeartbeatReply,
+    EventBatch, BatchReceipt, EnrolmentRequest, Enrolment, TokenRequest, Token, KeyRotation, Heartbeat,
+    HeartbeatReply,
 )  # fmt: skip
 _REFERENCE: Final = "#/components/schemas/{name}"
 _REFUSALS: Final = (400, 401, 403, 404, 409, 410, 413, 415, 422, 429, 503)
@@ -35,9 +43,9 @@ def _content(type_: type[Any], media_type: str = "application/json") -> dict[str
 
 
 def describe(
-    request: type[Any], status: int, answer: type[Any], *, form: bool = False, token: bool = False
+    request: type[Any], status: int, answer: type[Any] | None, *, form: bool = False, token: bool = False
 ) -> dict[str, Any]:
-    """What FastAPI cannot know of an operation that reads its own body."""
+    """What FastAPI cannot know of an operation that reads its own body; `answer` None: it has none."""
     content = _content(request)
     if form:
         content |= _content(request, "application/x-www-form-urlencoded")
@@ -45,11 +53,27 @@ def describe(
     responses: dict[str, Any] = {
         str(code): {"description": HTTPStatus(code).phrase, "content": problem} for code in _REFUSALS
     }
-    responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": _content(answer)}
+    responses[str(status)] = {"description": HTTPStatus(status).phrase}
+    if answer is not None:
+        responses[str(status)]["content"] = _content(answer)
     described: dict[str, Any] = {"requestBody": {"required": True, "content": content}, "responses": responses}
     if token:
         described["security"] = [{"device": []}]
     return described
+
+
+def describe_file(media_type: str, *statuses: int) -> dict[str, Any]:
+    """Of an operation that gives a device a file."""
+    problem = {"application/problem+json": {"schema": {"$ref": _REFERENCE.format(name="Problem")}}}
+    file = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    responses: dict[str, Any] = {
+        str(code): {"description": HTTPStatus(code).phrase, "content": problem} for code in (401, 403, 503)
+    }
+    for code in statuses:
+        responses[str(code)] = {"description": HTTPStatus(code).phrase}
+        if code != HTTPStatus.NOT_MODIFIED:
+            responses[str(code)]["content"] = file if code < 400 else problem
+    return {"responses": responses, "security": [{"device": []}]}
 
 
 def install(app: FastAPI, *, events_path: str) -> None:

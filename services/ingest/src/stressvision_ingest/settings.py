@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
 
     token_lifetime_s: int = Field(default=3600, ge=60, le=3600, description="How long an access token is good.")
+    key_days: int = Field(
+        default=365, ge=0, description="A device is asked to change a key that is older, in days; 0: never."
+    )
     roster_age_s: float = Field(
         default=2.0, gt=0, le=4.0, description="How old what is known of devices may be before it is read again."
     )

@@ -32,6 +32,10 @@ class ClockError(UnauthorizedError):
     """The assertion's times do not hold; the device should sign again relative to `server_time`."""
 
 
+class SignatureError(UnauthorizedError):
+    """The assertion was signed by another key, or changed since."""
+
+
 class TokenRequest(msgspec.Struct, frozen=True, kw_only=True):
     """RFC 6749 section 4.4 with RFC 7523 section 2.2. Other fields are ignored, as the RFC wants."""
 
@@ -64,8 +68,10 @@ def claimed_device(assertion: str) -> int:
     return int(subject)
 
 
-def verify_assertion(assertion: str, public_key: bytes, now_s: float | None = None) -> Claims:
-    """Raise `ClockError` when only its times are wrong, `UnauthorizedError` for anything else."""
+def verify_assertion(
+    assertion: str, public_key: bytes, now_s: float | None = None, *, audience: str = ASSERTION_AUDIENCE
+) -> Claims:
+    """Raise `ClockError` when only its times are wrong, `SignatureError` or `UnauthorizedError` for anything else."""
     now_s = time.time() if now_s is None else now_s
     try:
         claims: dict[str, Any] = jwt.decode(
@@ -75,26 +81,31 @@ def verify_assertion(assertion: str, public_key: bytes, now_s: float | None = No
             options={"require": ["iss", "sub", "exp", "jti", "aud"], "verify_aud": False, "verify_exp": False,
                      "verify_iat": False, "verify_nbf": False},
         )  # fmt: skip
+    except jwt.InvalidSignatureError as error:
+        raise SignatureError(f"client_assertion does not hold: {error}", error="invalid_client") from None
     except jwt.InvalidTokenError as error:
         raise UnauthorizedError(f"client_assertion does not hold: {error}", error="invalid_client") from None
-    _check_audience(claims["aud"])
+    _check_audience(claims["aud"], audience)
     if not isinstance(claims["jti"], str) or not 8 <= len(claims["jti"]) <= 128:
         raise UnauthorizedError("jti must be text of 8 to 128 characters", error="invalid_client")
     _check_times(claims, now_s)
     return Claims(int(claims["sub"]), claims["jti"], float(claims["exp"]))
 
 
-def _check_audience(audience: object) -> None:
-    """Ours by name, or the token endpoint by whatever URL the device reaches it (RFC 7523 section 3)."""
+def _check_audience(audience: object, wanted: str) -> None:
+    """The wanted by name, or the token endpoint by whatever URL the device reaches it (RFC 7523 section 3)."""
     for one in audience if isinstance(audience, list) else [audience]:
-        if one == ASSERTION_AUDIENCE:
+        if one == wanted:
             return
+        if wanted != ASSERTION_AUDIENCE:
+            continue
         try:
             if isinstance(one, str) and urlsplit(one).path.endswith(TOKEN_PATH):
                 return
         except ValueError:
             continue
-    raise UnauthorizedError(f"aud must be {ASSERTION_AUDIENCE!r} or the URL of {TOKEN_PATH}", error="invalid_client")
+    other = f" or the URL of {TOKEN_PATH}" if wanted == ASSERTION_AUDIENCE else ""
+    raise UnauthorizedError(f"aud must be {wanted!r}{other}", error="invalid_client")
 
 
 def _check_times(claims: dict[str, Any], now_s: float) -> None:

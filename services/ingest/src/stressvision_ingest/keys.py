@@ -1,0 +1,69 @@
+"""`POST /v1/key`: a device asks to be known by a new key, and shows that it holds it."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from stressvision_contracts.fleet import KEY_AUDIENCE, KeyRotation
+from stressvision_ingest import metrics
+from stressvision_ingest.answers import read_small_body
+from stressvision_ingest.decoding import decode
+from stressvision_ingest.enrolment import read_public_key
+from stressvision_ingest.errors import ProblemError, TakenKeyError, UnauthorizedError
+from stressvision_ingest.openapi import describe
+from stressvision_ingest.parts import Parts
+from stressvision_ingest.tokens import claimed_device, verify_assertion
+from stressvision_store import keys
+from stressvision_store.refusals import ConflictError
+from stressvision_store.session import transaction
+
+PATH: Final = "/v1/key"
+_ROTATION: Final = msgspec.json.Decoder(KeyRotation)
+
+
+def _change(parts: Parts, device_id: int, public_key: bytes) -> bool:
+    try:
+        with transaction(parts.engine) as session:
+            return keys.change_key(session, device_id, public_key, at=datetime.now(UTC))
+    except ConflictError as error:
+        raise TakenKeyError(str(error), field="$.public_key") from None
+
+
+async def _rotate(parts: Parts, request: Request) -> bool:
+    """The proof may come again: whoever has lost the answer sends the same, and the same holds afterwards."""
+    device_id = parts.tokens.device_of(request.headers.get("authorization", ""))
+    await parts.roster.standing(device_id)
+    wanted = decode(await read_small_body(request), _ROTATION)
+    public_key = read_public_key(wanted.public_key)
+    if claimed_device(wanted.proof) != device_id:
+        raise UnauthorizedError("the proof is another device's; sign one with your own id", error="invalid_client")
+    verify_assertion(wanted.proof, public_key, audience=KEY_AUDIENCE)
+    changed = await run_in_threadpool(_change, parts, device_id, public_key)
+    if changed:
+        await parts.roster.refresh()
+    return changed
+
+
+def build_router(parts: Parts) -> APIRouter:
+    router = APIRouter(tags=["joining"])
+
+    @router.post(
+        PATH,
+        summary="Be known by a new key; the old one holds until the new one has got a token",
+        status_code=204,
+        response_class=Response,
+        openapi_extra=describe(KeyRotation, 204, None, token=True),
+    )
+    async def change_key(request: Request) -> Response:
+        try:
+            changed = await _rotate(parts, request)
+        except ProblemError:
+            metrics.KEY_CHANGES.labels(outcome="refused").inc()
+            raise
+        metrics.KEY_CHANGES.labels(outcome="changed" if changed else "known").inc()
+        return Response(status_code=204)
+
+    return router
