@@ -1,25 +1,34 @@
-"""The models that devices may name, each with its manifest, and the one that the fleet should run."""
+"""The models that devices may name: who registered and approved each, and the one that the fleet should run."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 import msgspec
 from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
 from stressvision_contracts.manifest import Manifest
-from stressvision_store.model_tables import ModelVersion
+from stressvision_store.model_tables import ModelState, ModelVersion
 from stressvision_store.paging import one, take
 from stressvision_store.refusals import ConflictError
+
+FACTORY: Final = "factory"
+"""Who approved the model that comes with the platform: whoever installed it, by installing it."""
 
 _LOCK = 0x53560005
 
 
-def register_model(session: Session, manifest: Manifest) -> tuple[ModelVersion, bool]:
+def register_model(
+    session: Session, manifest: Manifest, *, actor: str, state: ModelState = "candidate"
+) -> tuple[ModelVersion, bool]:
     """The row, and whether it is new. A version means one file for ever: other content needs another version."""
     known = session.get(ModelVersion, manifest.version)
     content = msgspec.to_builtins(manifest)
     if known is None:
-        row = ModelVersion(version=manifest.version, digest=manifest.digest, manifest=content)
+        row = ModelVersion(
+            version=manifest.version, digest=manifest.digest, manifest=content, registered_by=actor, state=state
+        )
         session.add(row)
         session.flush()
         session.refresh(row)
@@ -39,6 +48,20 @@ def get_model(session: Session, version: str) -> ModelVersion:
 
 def list_models(session: Session, *, after: str | None, limit: int) -> Sequence[ModelVersion]:
     return take(session, select(ModelVersion), key=col(ModelVersion.version), after=after, limit=limit)
+
+
+def approve_model(session: Session, version: str, *, actor: str) -> ModelVersion:
+    """Let a candidate be rolled out. Raise `ConflictError` for the one who registered it, and for any other state."""
+    row = one(session, ModelVersion, version, "model", lock=True)
+    if row.state == "approved":
+        return row
+    if row.state != "candidate":
+        raise ConflictError(f"model {version!r} is {row.state}; only a candidate can be approved")
+    if row.registered_by == actor:
+        raise ConflictError(f"{actor} registered model {version!r}; another person must approve it")
+    row.state, row.approved_by, row.approved_at = "approved", actor, datetime.now(UTC)
+    session.flush()
+    return row
 
 
 def desire_model(session: Session, version: str) -> ModelVersion:

@@ -29,7 +29,7 @@ def list_models(session: SessionDep, page: WordPageDep) -> Page[ModelView]:
 def register_model(session: SessionDep, caller: CallerDep, body: ManifestBody, response: Response) -> ModelDetail:
     """200 when the very same manifest is registered already; 409 when the version means another file."""
     manifest = _manifest(body)
-    row, is_new = model_versions.register_model(session, manifest)
+    row, is_new = model_versions.register_model(session, manifest, actor=caller.actor)
     if is_new:
         subject = f"model {row.version}"
         audit.append(session, actor=caller.actor, action="model.register", subject=subject, digest=row.digest)
