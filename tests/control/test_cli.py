@@ -207,3 +207,21 @@ def test_the_command_reads_env_in_the_working_directory(control: Control, tmp_pa
     command = [str(Path(sys.executable).with_name("stressvision")), "tokens", "me", "--json"]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["bootstrap"] is True
+
+
+def test_the_fleet_is_listed_counted_named_and_given_new_keys(stressvision: Command, control: Control) -> None:
+    assert "nothing" in stressvision("devices", "list").stdout
+    control.add_device()
+    assert "Press 1" in stressvision("devices", "rename", "1", "Press 1").stdout
+    listed = stressvision("devices", "list", "--state", "never_seen").stdout
+    assert "Press 1" in listed
+    assert "never seen" in listed
+    assert of(stressvision("devices", "list", "--state", "online", "--json")) == []
+    assert of(stressvision("devices", "summary", "--json"))["states"]["never_seen"] == 1
+    assert "0.1.0 (1)" in stressvision("devices", "summary").stdout
+    assert "new key" in stressvision("devices", "rotate-key", "1").stdout
+    assert of(stressvision("devices", "rotate-key", "--all", "--json")) == {"devices": 1}
+    stressvision("devices", "rotate-key", code=2)
+    stressvision("devices", "rotate-key", "1", "--all", code=2)
+    assert "cleared" in stressvision("devices", "clear-alarm", "1").stdout
+    assert "is called pi" in stressvision("devices", "rename", "1").stdout

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stressvision_control.cli import fleet, models, people, places, roster, status, tokens
+from stressvision_control.cli import devices, fleet, models, people, places, roster, status, tokens
 from stressvision_control.cli.client import CliSettings
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ for name, group in {
     "check-ins": people.check_ins,
     "consents": people.consents,
     "roster": roster.roster,
-    "devices": fleet.devices,
+    "devices": devices.devices,
     "enrolment-codes": fleet.enrolment_codes,
     "dead-letters": fleet.dead_letters,
     "models": models.models,

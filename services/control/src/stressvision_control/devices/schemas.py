@@ -3,10 +3,36 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from stressvision_control.fields import Body, Id, Moment, View
+from stressvision_control.fields import Body, Id, Moment, Name, View
 from stressvision_store.fleet import FleetEntry
+from stressvision_store.fleet_states import FleetState
+
+OF_THE_KEY = ("key_changed_at", "key_rotation_asked_at", "cloned_at")
+OF_THE_STATE = ("heartbeat_at", "model_version", "model_digest", "spooled", "spool_age_s", "clock_offset_s")
+OF_THE_REPORT = ("clock_synchronised", "temperature_c", "throttled", "coverage")
 
 DeviceStanding = Literal["active", "paused", "revoked"]
+
+
+class Naming(Body):
+    """`name` null: the hostname again."""
+
+    name: Name | None
+
+
+class Asked(View):
+    devices: int
+
+
+class FleetSummaryView(View):
+    """Counts of devices. Revoked ones count in `states` alone; a version nobody told is called `unknown`."""
+
+    devices: int
+    states: dict[FleetState, int]
+    agent_versions: dict[str, int]
+    model_versions: dict[str, int]
+    cloned: int
+    throttled: int
 
 
 class Placing(Body):
@@ -35,7 +61,14 @@ class AccountView(View):
 
 
 class DeviceView(View):
+    """`name` is the operator's, else null. `state`: as a list shows it, the gravest first; `standing`: what we let it.
+
+    `cloned_at`: since when its key is known to be in use twice. From `heartbeat_at` on: as of the last heartbeat.
+    """
+
     id: int
+    name: str | None
+    state: FleetState
     hostname: str
     hardware: str
     agent_version: str
@@ -43,11 +76,19 @@ class DeviceView(View):
     revoked_at: datetime | None
     standing: DeviceStanding
     place: PlaceView | None
+    key_changed_at: datetime
+    key_rotation_asked_at: datetime | None
+    cloned_at: datetime | None
     heartbeat_at: datetime | None
     model_version: str | None
+    model_digest: str | None
     spooled: int | None
     spool_age_s: float | None
     clock_offset_s: float | None
+    clock_synchronised: bool | None
+    temperature_c: float | None
+    throttled: bool | None
+    coverage: float | None
 
 
 class DeviceDetail(DeviceView):
@@ -74,9 +115,11 @@ def detail_of(entry: FleetEntry) -> DeviceDetail:
 def _fields(entry: FleetEntry) -> dict[str, Any]:
     device, state = entry.device, entry.state
     standing = "revoked" if device.revoked_at is not None else "paused" if device.paused else "active"
-    shared = ("heartbeat_at", "model_version", "spooled", "spool_age_s", "clock_offset_s")
+    report = state.report if state is not None else {}
     return {
         "id": device.id,
+        "name": device.name,
+        "state": entry.condition,
         "hostname": device.hostname,
         "hardware": device.hardware,
         "agent_version": state.agent_version if state is not None else device.agent_version,
@@ -84,5 +127,7 @@ def _fields(entry: FleetEntry) -> dict[str, Any]:
         "revoked_at": device.revoked_at,
         "standing": standing,
         "place": PlaceView.model_validate(entry.place) if entry.place is not None else None,
-        **{name: getattr(state, name, None) for name in shared},
+        **{name: getattr(device, name) for name in OF_THE_KEY},
+        **{name: getattr(state, name, None) for name in OF_THE_STATE},
+        **{name: report.get(name) for name in OF_THE_REPORT},
     }
