@@ -39,6 +39,7 @@ WELL = {
     'stressvision_agents{state="online"}': f"60+0{LAST}",
     'stressvision_agents{state="silent"}': f"3+0{LAST}",
     'stressvision_agents{state="never_seen"}': f"30+0{LAST}",
+    "stressvision_devices_cloned": f"0+0{LAST}",
     "stressvision_default_partition_events": f"0+0{LAST}",
     'stressvision_worker_tasks_total{task="partitions.ensure",outcome="done"}': f"0+1{LAST}",
     'stressvision_worker_tasks_total{task="retention.apply",outcome="done"}': f"0+1{LAST}",
@@ -58,6 +59,7 @@ TROUBLE: dict[str, dict[str, str]] = {
     "GaugesOld": {"stressvision_gauges_refreshed_timestamp_seconds": f"0+0{LAST}"},
     "EventsUnaccounted": {"stressvision_unaccounted_events": f"4+0{LAST}"},
     "AgentsSilent": {'stressvision_agents{state="silent"}': f"8+0{LAST}"},
+    "KeyInUseTwice": {"stressvision_devices_cloned": f"1+0{LAST}"},
     "DefaultPartitionFills": {"stressvision_default_partition_events": f"1+0{LAST}"},
     "PartitionsNotMade": {
         'stressvision_worker_tasks_total{task="partitions.ensure",outcome="done"}': f"5+0{LAST}",

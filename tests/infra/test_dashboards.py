@@ -48,6 +48,7 @@ def test_grafanas_own_types_read_every_field(board: dict[str, Any]) -> None:
 def test_uids_never_change() -> None:
     assert {name: board["uid"] for name, board in BOARDS.items()} == {
         "hr/groups.json": "stressvision-groups",
+        "operations/fleet.json": "stressvision-fleet",
         "operations/operations.json": "stressvision-operations",
         "safety/person.json": "stressvision-person",
     }

@@ -33,6 +33,7 @@ def test_gauges_say_what_stands_in_the_database(database: Database) -> None:
             "INSERT INTO dirty_windows (device_id, bucket_at, marked_at) VALUES (%s, now(), now() - interval '1 min')",
             [online],
         )
+        connection.execute("UPDATE devices SET cloned_at = now() WHERE id IN (%s, %s)", [online, revoked])
 
     refresh_gauges(database.engine("worker"))
 
@@ -44,3 +45,4 @@ def test_gauges_say_what_stands_in_the_database(database: Database) -> None:
         "what arrived too early hides nothing"
     )
     assert value("stressvision_default_partition_events") == 0
+    assert value("stressvision_devices_cloned") == 1, "a revoked one cannot speak any more"

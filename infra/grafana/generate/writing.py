@@ -6,7 +6,7 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.generate import groups, operations, person
+from grafana.generate import fleet, groups, operations, person
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
 
@@ -16,6 +16,7 @@ def dashboards() -> dict[str, Dashboard]:
     return {
         "hr/groups.json": groups.build().build(),
         "safety/person.json": person.build().build(),
+        "operations/fleet.json": fleet.build().build(),
         "operations/operations.json": operations.build().build(),
     }
 

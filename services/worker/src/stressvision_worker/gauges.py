@@ -16,7 +16,8 @@ SELECT
     (SELECT count(*) FROM dirty_windows) AS dirty,
     (SELECT coalesce(extract(epoch FROM now() - min(marked_at)), 0) FROM dirty_windows) AS dirty_age_s,
     (SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL) AS dead_letters,
-    (SELECT count(*) FROM events_default) AS strays
+    (SELECT count(*) FROM events_default) AS strays,
+    (SELECT count(*) FROM devices WHERE cloned_at IS NOT NULL AND revoked_at IS NULL) AS cloned
 """
 
 _AGENTS = f"""
@@ -52,6 +53,7 @@ def refresh_gauges(engine: Engine) -> None:
     metrics.DIRTY_AGE.set(queues.dirty_age_s)
     metrics.DEAD_LETTERS.set(queues.dead_letters)
     metrics.STRAYS.set(queues.strays)
+    metrics.CLONED.set(queues.cloned)
     for state in AGENT_STATES:
         metrics.AGENTS.labels(state=state).set(agents.get(state, 0))
     metrics.UNACCOUNTED.set(unaccounted or 0)

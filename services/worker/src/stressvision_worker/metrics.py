@@ -56,6 +56,7 @@ DIRTY_AGE = Gauge(
 )
 DEAD_LETTERS = Gauge("stressvision_dead_letters", "Refused events that were not sent again", multiprocess_mode=_NEWEST)
 AGENTS = Gauge("stressvision_agents", "Devices, by how they are", ["state"], multiprocess_mode=_NEWEST)
+CLONED = Gauge("stressvision_devices_cloned", "Devices whose key is in use twice; must be 0", multiprocess_mode=_NEWEST)
 UNACCOUNTED = Gauge(
     "stressvision_unaccounted_events",
     "Events that devices made and nobody stored, refused, reported lost or still holds; must be 0",

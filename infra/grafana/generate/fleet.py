@@ -1,0 +1,123 @@
+"""Fleet: how each device is, what it runs, and how far a new model has come."""
+
+from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
+
+from grafana.generate.panels import (
+    BAD,
+    COVERAGE,
+    GOOD,
+    GREY,
+    choice,
+    colour,
+    figure,
+    listing,
+    method,
+    page,
+    trend,
+    unit,
+)
+from grafana.generate.queries import OPERATIONS, Prom, Sql
+
+SITE = "coalesce(site, '—') IN (${site:sqlstring})"
+
+
+def build() -> Dashboard:
+    board = page(
+        "stressvision-fleet",
+        "Flota / Fleet",
+        "Cómo está cada dispositivo y qué ejecuta. / How each device is, and what it runs.",
+        tags=["operations"],
+        since="now-24h",
+        refresh="1m",
+    )
+    sites = "SELECT DISTINCT coalesce(site, '—') FROM ops.devices ORDER BY 1"
+    board.with_variable(choice("site", "Sede / Site", OPERATIONS, sites))
+    _now(board)
+    _devices(board)
+    _versions(board)
+    board.with_row(Row("Método y límites / Method and limits"))
+    board.with_panel(method("fleet", height=6))
+    return board
+
+
+def _now(board: Dashboard) -> None:
+    board.with_row(Row("Ahora / Now"))
+    for title, description, what, kind, limit in (
+        ("En línea / Online", "Con latido en 5 minutos. / With a heartbeat within 5 minutes.",
+         "count(*) FILTER (WHERE state = 'online')", "none", None),
+        ("Sin latido / Stale", "Sin latido durante 5 minutos. / No heartbeat for 5 minutes.",
+         "count(*) FILTER (WHERE state = 'stale')", "none", 1),
+        ("Clave duplicada / Cloned", "Dos máquinas con una clave. / Two machines with one key.",
+         "count(*) FILTER (WHERE state = 'cloned')", "none", 1),
+        ("Frenados / Throttled", "Por calor o mala alimentación. / By heat or a weak supply.",
+         "count(*) FILTER (WHERE throttled AND state <> 'revoked')", "none", 1),
+        ("Cola más antigua / Oldest spool", "Cuánto espera el evento más antiguo. / How long the oldest event waits.",
+         "max(spool_age_s) FILTER (WHERE state <> 'revoked' AND spooled > 0)", "s", 3600),
+        ("Reloj / Clock", "El reloj más desviado. / The clock that is furthest off.",
+         "max(abs(clock_offset_s)) FILTER (WHERE state IN ('online', 'paused'))", "s", 60),
+    ):  # fmt: skip
+        query = Sql(OPERATIONS, f"SELECT {what} AS figure FROM ops.devices WHERE {SITE}")
+        board.with_panel(figure(title, description, query, unit=kind, decimals=0, paint=GOOD, alarm_above=limit))
+
+
+def _devices(board: Dashboard) -> None:
+    board.with_row(Row("Dispositivos / Devices"))
+    board.with_panel(
+        listing(
+            "Dispositivos / Devices",
+            "Los que peor están primero. / The worst first.",
+            Sql(OPERATIONS, f"""
+SELECT device_id, state, name, site, area, station, agent_version, model_version, heartbeat_age_s, spooled,
+  spool_age_s, temperature_c, throttled, coverage, inference_p95_s, clock_offset_s
+FROM ops.devices WHERE state <> 'revoked' AND {SITE}
+ORDER BY array_position(ARRAY['cloned', 'stale', 'never_seen', 'paused', 'online'], state), name, device_id
+LIMIT 500"""),
+            {
+                "device_id": unit("none", title="Id"),
+                "state": unit("string", title="Estado / State"),
+                "name": unit("string", title="Nombre / Name"),
+                "site": unit("string", title="Sede / Site"),
+                "area": unit("string", title="Área / Area"),
+                "station": unit("string", title="Puesto / Station"),
+                "agent_version": unit("string", title="Agente / Agent"),
+                "model_version": unit("string", title="Modelo / Model"),
+                "heartbeat_age_s": unit("s", decimals=0, title="Último latido / Last heartbeat"),
+                "spooled": unit("none", title="En cola / Spooled"),
+                "spool_age_s": unit("s", decimals=0, title="Desde hace / Spool age"),
+                "temperature_c": unit("celsius", decimals=0, title="Temperatura / Temperature"),
+                "throttled": unit("bool_yes_no", title="Frenado / Throttled"),
+                "coverage": unit("percentunit", decimals=0, title="Con rostro / Seeing"),
+                "inference_p95_s": unit("s", title="p95"),
+                "clock_offset_s": unit("s", decimals=1, title="Reloj / Clock"),
+            },
+        )
+    )  # fmt: skip
+
+
+def _versions(board: Dashboard) -> None:
+    board.with_row(Row("Versiones / Versions"))
+    board.with_panel(
+        trend(
+            "Dispositivos por estado / Devices by state",
+            "Sin latido durante 5 minutos: «silent». / No heartbeat for 5 minutes: \"silent\".",
+            [Prom("max by (state) (stressvision_agents)", "{{state}}")],
+            unit="none", overrides=colour({"online": GOOD, "silent": BAD, "paused": COVERAGE, "never_seen": GREY}),
+        )
+    )  # fmt: skip
+    for kind, title in (("model", "Modelos / Models"), ("agent", "Agentes / Agents")):
+        board.with_panel(
+            listing(
+                title,
+                "Dispositivos por versión, según su último latido. / Devices by version, as of their last heartbeat.",
+                Sql(OPERATIONS, f"""
+SELECT coalesce({kind}_version, '—') AS version, count(*) AS devices,
+  count(*) FILTER (WHERE state = 'online') AS online
+FROM ops.devices WHERE state <> 'revoked' AND {SITE} GROUP BY 1 ORDER BY 2 DESC, 1"""),
+                {
+                    "version": unit("string", title="Versión / Version"),
+                    "devices": unit("none", title="Dispositivos / Devices"),
+                    "online": unit("none", title="En línea / Online"),
+                },
+                width="quarter",
+            )
+        )  # fmt: skip
