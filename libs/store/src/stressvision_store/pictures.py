@@ -6,12 +6,14 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Row, delete, func, or_, text
 from sqlalchemy import select as columns
+from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from stressvision_store.paging import one, take
+from stressvision_store.people import employee_named
 from stressvision_store.refusals import ConflictError, InvalidError, NotFoundError
 from stressvision_store.training_tables import Picture, TrainingPicture
-from stressvision_store.workforce_tables import Consent, Employee, Site
+from stressvision_store.workforce_tables import Consent, Site
 
 LARGEST_BYTES: Final = 8 << 20
 _KINDS: Final = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
@@ -36,7 +38,7 @@ def add_picture(
     content: bytes,
     label: str,
     site_id: int,
-    employee_id: int | None,
+    pseudonym: str | None,
     width: int,
     height: int,
     is_crop: bool,
@@ -47,8 +49,7 @@ def add_picture(
         raise InvalidError("the file is not the one that its digest names; send it again", field="digest")
     media_type = media_type_of(content)
     one(session, Site, site_id, "site")
-    if employee_id is not None:
-        _refuse_without_consent(session, employee_id, site_id)
+    employee_id = None if pseudonym is None else _consenting(session, pseudonym, site_id)
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:digest))"), {"digest": digest})
     known = session.get(Picture, digest)
     if known is not None and known.content is not None:
@@ -70,15 +71,16 @@ def add_picture(
     return row, True
 
 
-def _refuse_without_consent(session: Session, employee_id: int, site_id: int) -> None:
-    employee = one(session, Employee, employee_id, "employee")
+def _consenting(session: Session, pseudonym: str, site_id: int) -> int:
+    employee = employee_named(session, pseudonym)
     if employee.site_id != site_id:
         raise ConflictError(f"{employee.pseudonym!r} is of site {employee.site_id}, not {site_id}", field="site_id")
-    if session.exec(select(Consent.id).where(_consents_now(col(Consent.employee_id) == employee_id))).first() is None:
+    if session.exec(select(Consent.id).where(_consents_now(col(Consent.employee_id) == employee.id))).first() is None:
         raise ConflictError(
             f"{employee.pseudonym!r} has no active consent, so no picture of that person may be kept; record it first",
-            field="employee_id",
+            field="subject",
         )
+    return employee.id or 0
 
 
 def _consents_now(whose: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -105,16 +107,15 @@ def list_pictures(
     *,
     site_id: int | None = None,
     label: str | None = None,
-    employee_id: int | None = None,
     after: str | None,
     limit: int,
 ) -> Sequence[Picture]:
     """Those that are kept, whether or not they may be learnt from now."""
-    statement = select(Picture).where(col(Picture.removed_at).is_(None))
+    statement = select(Picture).options(defer(Picture.content))  # type: ignore[arg-type]
+    statement = statement.where(col(Picture.removed_at).is_(None))
     for column, wanted in (
         (Picture.site_id, site_id),
         (Picture.label, label),
-        (Picture.employee_id, employee_id),
     ):
         if wanted is not None:
             statement = statement.where(col(column) == wanted)

@@ -128,6 +128,11 @@ class Picture(SQLModel, table=True):
     added_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
     removed_at: datetime | None = Field(default=None, sa_type=Timestamp)
 
+    @property
+    def has_person(self) -> bool:
+        """Whether it is known whom it shows."""
+        return self.employee_id is not None
+
 
 class TrainingPicture(SQLModel, table=True):
     """What a job learns from, as it was when it was claimed; no foreign key, for a picture may be erased meanwhile."""

@@ -26,6 +26,7 @@ from stressvision_control.enrolment_codes.endpoints import router as enrolment_c
 from stressvision_control.metrics import REQUEST_SECONDS, REQUESTS
 from stressvision_control.models.endpoints import router as models
 from stressvision_control.models.schemas import manifest_schema
+from stressvision_control.pictures.endpoints import router as pictures
 from stressvision_control.roster.endpoints import router as roster
 from stressvision_control.security import FailedAttempts
 from stressvision_control.settings import Settings
@@ -34,6 +35,9 @@ from stressvision_control.sites.endpoints import router as sites
 from stressvision_control.stations.endpoints import router as stations
 from stressvision_control.status.endpoints import router as status
 from stressvision_control.tokens.endpoints import router as tokens
+from stressvision_control.training_jobs.endpoints import router as training_jobs
+from stressvision_control.training_jobs.endpoints import trainers
+from stressvision_control.training_jobs.trainer_endpoints import router as held_jobs
 from stressvision_control.wake_up import waker
 from stressvision_store.session import create_engine
 from stressvision_telemetry.logs import configure_logs
@@ -43,11 +47,15 @@ VERSION = "0.1.0"
 MAX_BODY_BYTES = 1 << 20
 MAX_ROSTER_BYTES = 8 << 20
 """Of a file (text/csv or a form): some 50,000 lines."""
+MAX_PICTURE_BYTES = 8 << 20
+MAX_CANDIDATE_BYTES = 48 << 20
+"""A model with its reports."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 ROUTERS = (
     status, sites, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
-    devices, enrolment_codes, dead_letters, models, tokens, audit, health.router,
+    devices, enrolment_codes, dead_letters, models,
+    training_jobs, held_jobs, trainers, pictures, tokens, audit, health.router,
 )  # fmt: skip
 
 
@@ -136,6 +144,10 @@ class Edge:
 
 def _longest_body(scope: Scope) -> int:
     kind = dict(scope["headers"]).get(b"content-type", b"")
+    if scope["path"].startswith("/v1/training-jobs/") and kind.startswith(b"multipart/form-data"):
+        return MAX_CANDIDATE_BYTES
+    if kind.startswith(b"image/"):
+        return MAX_PICTURE_BYTES
     return MAX_ROSTER_BYTES if kind.startswith((b"text/csv", b"multipart/form-data")) else MAX_BODY_BYTES
 
 

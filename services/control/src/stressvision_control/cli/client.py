@@ -21,6 +21,7 @@ TIMEOUT_S = 120.0
 ROSTER_TIMEOUT_S = 900.0
 """Some 10 ms a line, twice that on a busy machine."""
 PAGE = 500
+OCTETS = {"Content-Type": "application/octet-stream"}
 
 Row = dict[str, Any]
 
@@ -66,6 +67,19 @@ class Api:
     def get_text(self, path: str, **query: Any) -> str:
         return self._ask("GET", path, params=_given(query)).content.decode()
 
+    def get_bytes(self, path: str) -> bytes:
+        return self._ask("GET", path).content
+
+    def post_bytes(self, path: str) -> bytes:
+        """What comes back, where that is a file."""
+        return self._ask("POST", path).content
+
+    def post_octets(self, path: str, data: bytes) -> Any:
+        return self._ask("POST", path, content=data, headers=OCTETS).json()
+
+    def put_octets(self, path: str, data: bytes) -> Any:
+        return self._ask("PUT", path, content=data, headers=OCTETS).json()
+
     def post(self, path: str, body: Any = None) -> Any:
         return self._ask("POST", path, json=body if body is not None else {}).json()
 
@@ -76,8 +90,8 @@ class Api:
     def patch(self, path: str, body: Any) -> Any:
         return self._ask("PATCH", path, json=body).json()
 
-    def delete(self, path: str) -> Any:
-        answer = self._ask("DELETE", path)
+    def delete(self, path: str, **query: Any) -> Any:
+        answer = self._ask("DELETE", path, params=_given(query))
         return answer.json() if answer.content else None
 
     def upload(self, path: str, data: bytes, **query: Any) -> httpx.Response:
