@@ -4,18 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stressvision_control.cli import (
-    dataset,
-    devices,
-    fleet,
-    model_repository,
-    people,
-    places,
-    roster,
-    status,
-    tokens,
-    training,
-)
+from stressvision_control.cli import dataset, devices, fleet, models, people, places, roster, status, tokens, training
 from stressvision_control.cli.client import CliSettings
 
 app = typer.Typer(
@@ -39,7 +28,7 @@ for name, group in {
     "devices": devices.devices,
     "enrolment-codes": fleet.enrolment_codes,
     "dead-letters": fleet.dead_letters,
-    "models": model_repository.models,
+    "models": models.models,
     "dataset": dataset.dataset,
     "training": training.training,
     "tokens": tokens.tokens,
