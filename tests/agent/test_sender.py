@@ -68,7 +68,7 @@ def test_drain_gives_up_in_time_when_the_server_is_away(tmp_path):
 class Blind:
     """A seeing side without a camera: it records what it is told to, then waits, ends or fails."""
 
-    def __init__(self, clock, directives, record, drafts=(), failure=None, stay=True):
+    def __init__(self, clock, directives, record, first_model, drafts=(), failure=None, stay=True):
         self.clock, self.record = clock, record
         self.drafts, self.failure, self.stay = drafts, failure, stay
 
@@ -86,6 +86,9 @@ class Blind:
 
     def sight(self):
         return Sight(state="seeing")
+
+    def adopt(self, classifier):
+        pass
 
 
 def make_agent(tmp_path, url, **how):

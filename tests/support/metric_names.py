@@ -14,6 +14,7 @@ MODULES = (
     "stressvision_worker.beat",
     "stressvision_agent.metrics",
     "stressvision_agent.vision_metrics",
+    "stressvision_agent.updates.metrics",
 )
 NAME = re.compile(r"\bstressvision_[a-z0-9_]+")
 

@@ -1,4 +1,4 @@
-"""One running agent: build its objects, start the thread that sees and the thread that sends, stop both cleanly."""
+"""One running agent: build its objects, start the threads that see, send and update, stop them cleanly."""
 
 import logging
 import signal
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Protocol
 
+from stressvision_agent.classify import FaceClassifier
 from stressvision_agent.client import DeviceClient, open_http
 from stressvision_agent.clock import Clock, SystemClock
 from stressvision_agent.directives import Directives
@@ -20,6 +21,7 @@ from stressvision_agent.settings import Settings
 from stressvision_agent.sight import Sight
 from stressvision_agent.spool import Spool
 from stressvision_agent.timeline import Timeline
+from stressvision_agent.updates.assembly import open_updater
 from stressvision_agent.uploader import Uploader
 from stressvision_telemetry.metrics import expose, set_build_info
 
@@ -32,6 +34,7 @@ STUCK_S = 120.0
 """A thread that has not moved for so long is stuck: systemd is left to restart the agent."""
 
 STOP_SEEING_S = 10.0
+STOP_UPDATING_S = 2.0
 STOP_SENDING_S = 10.0
 DRAIN_AT_STOP_S = 3.0
 DRAIN_AT_END_S = 60.0
@@ -44,10 +47,11 @@ class Seeing(Protocol):
     def run(self, stop: threading.Event) -> None: ...
     def moved_s(self) -> float: ...
     def sight(self) -> Sight: ...
+    def adopt(self, classifier: FaceClassifier) -> None: ...
 
 
-BuildSeeing = Callable[[Clock, Directives, Callable[[AnyDraft], None]], Seeing]
-"""From the clock, what may be seen, and where drafts go."""
+BuildSeeing = Callable[[Clock, Directives, Callable[[AnyDraft], None], Callable[[], FaceClassifier]], Seeing]
+"""From the clock, what may be seen, where drafts go, and what gives the model to begin with."""
 
 
 class Agent:
@@ -70,9 +74,12 @@ class Agent:
             client = DeviceClient(http, identity, timeline, clock, compression=settings.upload.compression)
             self._directives = Directives(settings.directives_file, settings.off_switch)
             uploader = Uploader(self.spool, client, timeline, clock, settings.upload)
-            self._seeing = build_seeing(clock, self._directives, self.record)
+            self._updater = open_updater(
+                settings, identity, timeline, clock, self._directives, self.spool.appended.set, resources
+            )
+            self._seeing = build_seeing(clock, self._directives, self.record, self._updater.first_model)
             heartbeater = Heartbeater(
-                self.spool, client, timeline, clock, self._directives, settings, self._seeing.sight
+                self.spool, client, timeline, clock, self._directives, settings, self._seeing.sight, self._updater
             )
             self._sender = Sender(self.spool, uploader, heartbeater, timeline, clock)
             if settings.metrics.port:
@@ -95,16 +102,20 @@ class Agent:
         # daemons: a driver or a server that holds one of them up cannot keep the process
         sender = threading.Thread(target=self._sender.run, args=(self._ended,), name="send", daemon=True)
         seer = threading.Thread(target=self._see, name="see", daemon=True)
+        updater = threading.Thread(target=self._update, name="update", daemon=True)
         with self._resources:
             sender.start()
             self._await_first_answer()
             seer.start()
+            updater.start()
             notify("READY=1")
             self._watch(seer)
             notify("STOPPING=1")
             asked = self.stop.is_set()
             self.stop.set()
+            self._directives.changed.set()
             seer.join(STOP_SEEING_S)
+            updater.join(STOP_UPDATING_S)
             self._ended.set()
             self.spool.appended.set()
             sender.join(STOP_SENDING_S)
@@ -125,6 +136,15 @@ class Agent:
             LOOP_FAILURES.labels(loop="see").inc()
             log.exception("seeing failed")
             self.failure = error
+
+    def _update(self) -> None:
+        try:
+            self._updater.run(self.stop, self._seeing.adopt)
+        except Exception as error:  # the edge of the thread
+            LOOP_FAILURES.labels(loop="update").inc()
+            log.exception("a new process is needed")
+            self.failure = error
+            self.stop.set()
 
     def _await_first_answer(self) -> None:
         """A fresh device may see nothing before the server said what its site allows; a moment's wait saves a gap."""

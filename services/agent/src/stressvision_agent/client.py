@@ -3,11 +3,12 @@
 import gzip
 import logging
 import ssl
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import httpx
 import msgspec
@@ -16,7 +17,6 @@ import zstandard
 from stressvision_agent.clock import Clock
 from stressvision_agent.identity import Identity
 from stressvision_agent.settings import ServerSettings
-from stressvision_agent.timeline import Timeline
 from stressvision_contracts.fleet import (
     ASSERTION_TYPE,
     Enrolment,
@@ -97,14 +97,22 @@ def enrol(http: httpx.Client, request: EnrolmentRequest) -> Enrolment:
     raise EnrolmentError(f"the server answered {response.status_code}: {said}; try again later")
 
 
+class Time(Protocol):
+    """What a client asks the time, and tells what it learns of it; see `Timeline`."""
+
+    def now(self) -> datetime: ...
+    def observe_server(self, server_time: datetime, sent_s: float, received_s: float) -> None: ...
+    def observe_date(self, header: str | None, sent_s: float, received_s: float) -> None: ...
+
+
 class DeviceClient:
-    """Speaks as one enrolled device. Not thread-safe: it belongs to the sending thread."""
+    """Speaks as one enrolled device. Not thread-safe: each thread has its own."""
 
     def __init__(
         self,
         http: httpx.Client,
         identity: Identity,
-        timeline: Timeline,
+        timeline: Time,
         clock: Clock,
         *,
         compression: Compression = "zstd",
@@ -119,6 +127,38 @@ class DeviceClient:
 
     def heartbeat(self, report: Heartbeat) -> Answer:
         return self._authorised("/v1/heartbeat", msgspec.json.encode(report), dict(_JSON))
+
+    @contextmanager
+    def open(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response | Answer]:
+        """GET with a token: a successful response with its body still to be read, else the answer that says why not.
+
+        `httpx.HTTPError` when the body breaks off.
+        """
+        response = self._opened(path, headers)
+        if isinstance(response, Answer):
+            yield response
+            return
+        with closing(response):
+            yield response
+
+    def _opened(self, path: str, headers: dict[str, str]) -> httpx.Response | Answer:
+        for _ in range(2):
+            refusal = self._ensure_token()
+            if refusal is not None:
+                return refusal
+            given = {**headers, "Authorization": f"Bearer {self._token}"}
+            try:
+                response = self._http.send(self._http.build_request("GET", path, headers=given), stream=True)
+            except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+                return Answer(UNREACHABLE, repr(error).encode())
+            if response.is_success:
+                return response
+            with closing(response):
+                answer = Answer(response.status_code, _read(response), _retry_after_s(response, self._timeline.now()))
+            if answer.status != httpx.codes.UNAUTHORIZED:
+                return answer
+            self._token = None
+        return answer
 
     def fetch_token(self) -> Answer:
         """Ask for an access token; it is kept when the answer is 200."""

@@ -4,6 +4,7 @@ Until a server has said which profile the site has, nothing may be seen.
 """
 
 import logging
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -30,13 +31,17 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Directives:
-    """Thread-safe: one thread writes, all read one immutable value. `known`: a server has once said what it wants."""
+    """Thread-safe: one thread writes, all read one immutable value. `known`: a server has once said what it wants.
+
+    `changed` is set when the wishes change, for one thread that waits for it.
+    """
 
     def __init__(self, file: Path, off_switch: Path) -> None:
         self._file, self._off_switch = file, off_switch
         kept = _read(file)
         self.known = kept is not None
         self.wishes = kept or Wishes()
+        self.changed = threading.Event()
 
     def obey(self, reply: HeartbeatReply) -> None:
         """Take over what the server wants and keep it. A disk that refuses is counted; the wish holds all the same."""
@@ -45,6 +50,7 @@ class Directives:
             return
         log.info("server's wishes changed", extra={"wishes": msgspec.to_builtins(wishes)})
         self.wishes, self.known = wishes, True
+        self.changed.set()
         try:
             write_whole(self._file, msgspec.json.encode(wishes))
         except OSError:

@@ -18,7 +18,7 @@ from stressvision_agent.sight import Sight
 from stressvision_agent.spool import Spool
 from stressvision_agent.spool_status import SpoolStatus
 from stressvision_agent.timeline import Timeline
-from stressvision_contracts.fleet import Heartbeat, HeartbeatReply
+from stressvision_contracts.fleet import Heartbeat, HeartbeatReply, ModelUpdate
 
 log = logging.getLogger(__name__)
 
@@ -34,8 +34,15 @@ class Heartbeats(Protocol):
     def heartbeat(self, report: Heartbeat) -> Answer: ...
 
 
+class Updating(Protocol):
+    """What the updating side says of itself; may be asked from any thread."""
+
+    def report(self) -> ModelUpdate | None: ...
+    def is_under_way(self) -> bool: ...
+
+
 class Heartbeater:
-    """Not thread-safe: it belongs to the sending thread."""
+    """Not thread-safe: it belongs to the sending thread. While a new model is on its way it beats faster."""
 
     def __init__(
         self,
@@ -46,19 +53,37 @@ class Heartbeater:
         directives: Directives,
         settings: Settings,
         sight: Callable[[], Sight] = Sight,
+        updating: Updating | None = None,
     ) -> None:
         self._spool, self._server, self._timeline, self._clock = spool, server, timeline, clock
         self._directives, self._settings, self._sight = directives, settings, sight
-        self._due_s = 0.0
+        self._updating = updating
+        self._beaten_s: float | None = None
+        self._stretch = 1.0
+        self._reported: ModelUpdate | None = None
 
     def step(self) -> float:
         """Send a heartbeat when it is due; return the seconds until the next."""
-        now_s = self._clock.monotonic()
-        if now_s >= self._due_s:
+        if self._left_s() <= 0:
+            began_s = self._clock.monotonic()
             self.beat()
-            interval_s = self._settings.heartbeat.interval_s
-            self._due_s = now_s + interval_s * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
-        return max(self._due_s - self._clock.monotonic(), 0.0)
+            self._beaten_s = began_s
+            self._stretch = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
+        return max(self._left_s(), 0.0)
+
+    def _left_s(self) -> float:
+        if self._beaten_s is None:
+            return 0.0
+        interval_s = self._settings.heartbeat.interval_s
+        if self._is_hurried():
+            interval_s = min(interval_s, self._settings.updates.heartbeat_s)
+        return self._beaten_s + interval_s * self._stretch - self._clock.monotonic()
+
+    def _is_hurried(self) -> bool:
+        """Whether the server waits for news of a model, or has not heard the last."""
+        return self._updating is not None and (
+            self._updating.is_under_way() or self._updating.report() != self._reported
+        )
 
     def beat(self) -> bool:
         """Send one now; True when the server answered it."""
@@ -77,6 +102,7 @@ class Heartbeater:
             log.exception("answer to heartbeat cannot be read")
             return False
         HEARTBEATS.labels(outcome="answered").inc()
+        self._reported = report.update
         self._timeline.observe_server(reply.server_time, sent_s, received_s)
         self._directives.obey(reply)
         return True
@@ -109,6 +135,8 @@ class Heartbeater:
             disk_free_bytes=disk_free_bytes(self._settings.device.state_dir),
             uptime_s=uptime_s(),
             paused=reason is not None,
+            update=self._updating.report() if self._updating is not None else None,
+            bad_outputs=sight.bad_outputs,
         )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from threading import Event
@@ -22,7 +23,7 @@ from stressvision_agent.gaps import GapKeeper
 from stressvision_agent.sight import Sight, SightMeter
 from stressvision_agent.windows import WindowKeeper, by_label
 from stressvision_contracts.labels import PROFILE_CONDITIONS, PROFILE_LABELS, GapReason, Label, SiteProfile
-from stressvision_contracts.manifest import EpisodeThresholds
+from stressvision_contracts.manifest import EpisodeThresholds, Manifest
 from stressvision_vision.classifier import ModelError, OutputError
 from stressvision_vision.faces import FaceDetector, is_usable
 from stressvision_vision.preprocess import crop
@@ -64,12 +65,9 @@ class Pipeline:
         profile: Callable[[], SiteProfile] = lambda: "safety",
         paused: Callable[[], bool] = lambda: False,
     ) -> None:
-        manifest = classifier.manifest
-        if manifest.label_scheme != "company5":
-            raise ModelError(
-                f"model {manifest.version} knows the scheme {manifest.label_scheme}; a device needs company5"
-            )
+        manifest = _company5(classifier)
         self._source_factory, self._classifier, self._clock = source_factory, classifier, clock
+        self._next: deque[FaceClassifier] = deque(maxlen=1)
         self._record_draft, self._profile, self._paused = record, profile, paused
         self._settings = settings or PipelineSettings()
         self._manifest = manifest
@@ -78,7 +76,7 @@ class Pipeline:
         self._gaps = GapKeeper(self._settings.gap_slice_s, manifest.version)
         self._meter = SightMeter()
         self._state = "starting"
-        self._frames = 0
+        self._frames = self._bad_outputs = 0
         self._moved_s = clock.monotonic()
         self._unseen_s = self._told_s = 0.0
         self._adopted: SiteProfile = "off"
@@ -111,11 +109,23 @@ class Pipeline:
             self._finish(feed)
         return self._frames
 
+    def adopt(self, classifier: FaceClassifier) -> None:
+        """Look with `classifier` from the next frame on; may be called from any thread. `ModelError` as at the start.
+
+        What was seen until then is told under the model that saw it, and no time lies between the two.
+        """
+        _company5(classifier)
+        self._next.append(classifier)
+
     def sight(self) -> Sight:
         """Return how seeing goes, for the heartbeat."""
-        manifest = self._manifest
+        classifier = self._classifier
         return self._meter.sight(
-            self._clock.monotonic(), model_version=manifest.version, model_digest=manifest.digest, state=self._state
+            self._clock.monotonic(),
+            model_version=classifier.manifest.version,
+            model_digest=classifier.manifest.digest,
+            state=self._state,
+            bad_outputs=self._bad_outputs,
         )
 
     def moved_s(self) -> float:
@@ -123,6 +133,8 @@ class Pipeline:
         return self._moved_s
 
     def _step(self, feed: Feed, stop: Event) -> None:
+        if self._next:
+            self._change_model(self._next.popleft())
         profile = self._profile()
         if profile != self._adopted:
             self._adopt(profile)
@@ -140,6 +152,26 @@ class Pipeline:
             self._be_blind("camera", self._unseen_s)
         else:
             self._record(self._windows.advance(self._clock.monotonic()))
+
+    def _change_model(self, classifier: FaceClassifier) -> None:
+        """Tell what the old model saw up to this moment; the new one goes on from it."""
+        now = self._clock.monotonic()
+        seeing, blind = self._windows.is_open, self._gaps.reason
+        self._record(self._gaps.end(now))
+        self._record(self._windows.end(now))
+        self._record(self._episodes.interrupt(now))
+        labels = self._windows.labels
+        self._classifier, self._manifest = classifier, classifier.manifest
+        self._bad_outputs = 0
+        self._meter.new_model()
+        self._windows = WindowKeeper(self._settings.window_s, self._manifest.version, labels)
+        self._gaps = GapKeeper(self._settings.gap_slice_s, self._manifest.version)
+        self._episodes = self._tracker_for(self._adopted)
+        if seeing:
+            self._windows.begin(max(now, self._told_s))
+        if blind is not None:
+            self._gaps.begin(blind, max(now, self._told_s))
+        log.info("model changed", extra={"version": self._manifest.version})
 
     def _adopt(self, profile: SiteProfile) -> None:
         """Let `profile` hold from now on; what was seen before leaves only as far as both profiles allow."""
@@ -194,6 +226,7 @@ class Pipeline:
             values = self._classifier.probabilities(crop(grey, box, self._manifest.input))
         except OutputError:
             metrics.BAD_OUTPUTS.inc()
+            self._bad_outputs += 1
             log.warning("the model's output is no probability distribution; the frame counts as not seen")
             return None
         taken = time.perf_counter() - started
@@ -246,3 +279,10 @@ class Pipeline:
                     if draft.phase == "open":
                         metrics.EPISODES.labels(condition=draft.condition).inc()
             self._record_draft(draft)
+
+
+def _company5(classifier: FaceClassifier) -> Manifest:
+    manifest = classifier.manifest
+    if manifest.label_scheme != "company5":
+        raise ModelError(f"model {manifest.version} knows the scheme {manifest.label_scheme}; a device needs company5")
+    return manifest

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from stressvision_agent.camera import check_source, open_source
+from stressvision_agent.classify import FaceClassifier
 from stressvision_agent.clock import Clock
 from stressvision_agent.directives import Directives
 from stressvision_agent.drafts import AnyDraft
@@ -12,7 +13,6 @@ from stressvision_agent.feed import FeedSettings
 from stressvision_agent.pipeline import Pipeline, PipelineSettings
 from stressvision_agent.settings import Settings
 from stressvision_agent.sight import Sight
-from stressvision_vision.classifier import Classifier
 from stressvision_vision.faces import open_detector
 
 
@@ -25,6 +25,7 @@ class Seeing:
         clock: Clock,
         directives: Directives,
         record: Callable[[AnyDraft], None],
+        first_model: Callable[[], FaceClassifier],
         *,
         max_frames: int | None = None,
     ) -> None:
@@ -43,7 +44,7 @@ class Seeing:
                 clock=clock,
             ),
             open_detector(vision.detector),
-            Classifier(vision.model, num_threads=vision.threads, delegate=vision.delegate),
+            first_model(),
             clock,
             record,
             PipelineSettings(
@@ -59,6 +60,10 @@ class Seeing:
 
     def run(self, stop: threading.Event) -> None:
         self._pipeline.run(stop=stop, max_frames=self._max_frames)
+
+    def adopt(self, classifier: FaceClassifier) -> None:
+        """Look with `classifier` from the next frame on."""
+        self._pipeline.adopt(classifier)
 
     def moved_s(self) -> float:
         """When the pipeline last looked around, in monotonic seconds; long ago when only a new process can help."""

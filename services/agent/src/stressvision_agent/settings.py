@@ -114,6 +114,17 @@ class HeartbeatSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UpdatesSettings:
+    max_bytes: Annotated[int, Range(1 << 10, 1 << 30), "Largest model file that is taken"] = 10_000_000
+    good_frames: Annotated[int, Range(1, 100_000), "Faces that a new model must classify well before it is kept"] = 100
+    latency_p95_s: Annotated[float, Range(0.001, 10), "Longest time for a face, for 95 of 100 of them"] = 0.066
+    selftest_timeout_s: Annotated[float, Range(1, 600), "Longest time for loading and trying a new model"] = 60.0
+    heartbeat_s: Annotated[float, Range(0.1, 3600), "Time between heartbeats while a new model is on its way"] = 5.0
+    backoff_first_s: Annotated[float, Range(0.01, 60), "Bound of the first random wait after a failure"] = 2.0
+    backoff_last_s: Annotated[float, Range(0.05, 86_400), "Bound that the waits grow to"] = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSettings:
     port: Annotated[int, Range(0, 65_535), "Loopback port of /metrics; 0 for none"] = 0
 
@@ -128,6 +139,7 @@ class Settings:
     spool: SpoolSettings = field(default_factory=SpoolSettings)
     upload: UploadSettings = field(default_factory=UploadSettings)
     heartbeat: HeartbeatSettings = field(default_factory=HeartbeatSettings)
+    updates: UpdatesSettings = field(default_factory=UpdatesSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @property
@@ -145,6 +157,18 @@ class Settings:
     @property
     def off_switch(self) -> Path:
         return self.device.off_switch or self.device.state_dir / "paused"
+
+    @property
+    def models_dir(self) -> Path:
+        return self.device.state_dir / "models"
+
+    @property
+    def update_file(self) -> Path:
+        return self.device.state_dir / "update.json"
+
+    @property
+    def trusted_root_file(self) -> Path:
+        return self.device.state_dir / "trusted_root.json"
 
     @property
     def spool_dir(self) -> Path:

@@ -19,6 +19,7 @@ class Sight:
     frames_per_second: float | None = None
     inference_p95_s: float | None = None
     coverage: float | None = None
+    bad_outputs: int | None = None
 
     def summary(self) -> str:
         """A few words for the unit's status line."""
@@ -42,11 +43,18 @@ class SightMeter:
         with self._lock:
             self._inference_s.append(seconds)
 
+    def new_model(self) -> None:
+        """What was measured of the last model does not hold for the next."""
+        with self._lock:
+            self._inference_s.clear()
+
     def coverage(self, coverage: float) -> None:
         with self._lock:
             self._coverage = coverage
 
-    def sight(self, now_s: float, *, model_version: str, model_digest: str, state: str) -> Sight:
+    def sight(
+        self, now_s: float, *, model_version: str, model_digest: str, state: str, bad_outputs: int | None = None
+    ) -> Sight:
         with self._lock:
             recent = sum(1 for at_s in self._frames if at_s > now_s - RATE_S)
             taken = sorted(self._inference_s)
@@ -58,4 +66,5 @@ class SightMeter:
             frames_per_second=recent / RATE_S,
             inference_p95_s=taken[int(0.95 * (len(taken) - 1))] if taken else None,
             coverage=coverage,
+            bad_outputs=bad_outputs,
         )
