@@ -119,13 +119,18 @@ def test_codes_are_shown_once_and_withdrawn(stressvision: Command) -> None:
     stressvision("enrolment-codes", "withdraw", made["id"])
 
 
-def test_a_model_is_registered_twice_and_desired(stressvision: Command, tmp_path: Path) -> None:
+def test_a_model_is_registered_twice(stressvision: Command, tmp_path: Path) -> None:
     write_model(tmp_path / "model")
+    (tmp_path / "model" / "README.md").write_text("# card")
     for _ in range(2):
-        assert "is registered" in stressvision("models", "register", "model").stdout
-    stressvision("models", "desire", "test-1")
-    assert of(stressvision("models", "list", "--json"))[0]["desired"] is True
-    assert of(stressvision("models", "show", "test-1", "--json"))["manifest"]["file"] == "model.tflite"
+        assert "another person approves it" in stressvision("models", "register", "model").stdout
+    assert of(stressvision("models", "list", "--json"))[0]["state"] == "candidate"
+    shown = of(stressvision("models", "show", "test-1", "--json"))
+    assert (shown["manifest"]["file"], shown["has_file"]) == ("model.tflite", True)
+    assert stressvision("models", "report", "test-1").stdout == "# card\n"
+    assert "another person must" in stressvision("models", "approve", "test-1", code=1).stderr
+    assert "only approved" in stressvision("models", "desire", "test-1", code=1).stderr
+    stressvision("models", "reject", "test-1", "--reason", "it is no model at all")
 
 
 def test_a_model_file_that_its_manifest_does_not_know_is_refused(stressvision: Command, tmp_path: Path) -> None:

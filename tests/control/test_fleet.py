@@ -1,9 +1,7 @@
-"""Devices, enrolment codes, models and dead letters over HTTP."""
+"""Devices, enrolment codes and dead letters over HTTP."""
 
 import hashlib
-import threading
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -11,10 +9,9 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
 from stressvision_contracts.fleet import EnrolmentRequest
-from stressvision_store.devices import desired_model, enrol
+from stressvision_store.devices import enrol
 from stressvision_store.session import transaction
 from support.control import Control
-from support.manifests import make_manifest
 
 pytestmark = pytest.mark.db
 
@@ -102,67 +99,6 @@ def test_devices_are_paused_moved_and_revoked(control: Control) -> None:
     assert [each["action"] for each in entries] == [
         "device.revoke", "device.place", "device.place", "device.resume", "device.pause",
     ]  # fmt: skip
-
-
-def test_a_model_is_registered_once_and_one_is_desired(control: Control) -> None:
-    first, second = make_manifest(), make_manifest(version="test-2", digest="0" * 64)
-    for manifest in (first, second):
-        assert control.as_role("ml").post("/v1/models", json=manifest).status_code == 201
-    again = control.as_role("ml").post("/v1/models", json=first)
-    assert again.status_code == 200
-    assert again.json()["manifest"]["digest"] == first["digest"]
-    other = control.as_role("ml").post("/v1/models", json=first | {"size_bytes": 1})
-    assert other.status_code == 409
-    assert "give this model another version" in other.json()["detail"]
-    assert control.as_role("ml").post("/v1/models/test-1/desire").status_code == 403
-    for version in ("test-1", "test-2"):
-        assert control.as_role("operator").post(f"/v1/models/{version}/desire").json()["desired"] is True
-    listed = control.admin.get("/v1/models").json()["items"]
-    assert [(each["version"], each["desired"]) for each in listed] == [("test-1", False), ("test-2", True)]
-    with transaction(control.database.engine("ingest")) as session:
-        desired = desired_model(session)
-    assert desired is not None
-    assert (desired.version, desired.digest) == ("test-2", "0" * 64)
-    assert control.admin.post("/v1/models/test-9/desire").status_code == 404
-    assert control.admin.get("/v1/models/test-2").json()["manifest"]["version"] == "test-2"
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"labels": ["neutral"]}, {"digest": "x"}, {"version": "a b"}, {"colour": 1}, {"input": {}}, {"size_bytes": "1"}],
-)
-def test_what_is_no_manifest_is_refused(shared_control: Control, changes: dict[str, object]) -> None:
-    answer = shared_control.admin.post("/v1/models", json=make_manifest(**changes))
-    assert answer.status_code == 422
-    assert "this is no manifest" in answer.json()["detail"]
-
-
-def test_two_desires_at_once_leave_one_model_desired(control: Control) -> None:
-    versions = ["test-1", "test-2", "test-3"]
-    for version in versions:
-        control.make("/v1/models", **make_manifest(version=version))
-    admin = control.admin
-
-    def desire(version: str) -> None:
-        for _ in range(5):
-            assert admin.post(f"/v1/models/{version}/desire").status_code == 200
-
-    threads = [threading.Thread(target=desire, args=(version,)) for version in versions]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sum(each["desired"] for each in admin.get("/v1/models").json()["items"]) == 1
-
-
-def test_the_shipped_model_can_be_registered(control: Control) -> None:
-    manifest = Path(__file__).parents[2] / "models" / "stressvision" / "manifest.json"
-    if not manifest.exists():
-        pytest.skip("models/stressvision is not there yet")
-    answer = control.admin.post(
-        "/v1/models", content=manifest.read_bytes(), headers={"Content-Type": "application/json"}
-    )
-    assert answer.status_code == 201, answer.text
 
 
 def test_dead_letters_are_listed_without_what_they_said(control: Control) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -36,6 +37,15 @@ class Control:
     def token(self, *roles: str, valid_for: timedelta | None = None) -> str:
         with transaction(self.database.engine("control")) as session:
             return tokens.create_token(session, name=f"test {roles}", roles=roles, valid_for=valid_for)[1]
+
+    def person(self, name: str, *roles: str) -> httpx.Client:
+        """A client with a token of that name."""
+        with transaction(self.database.engine("control")) as session:
+            token = tokens.create_token(session, name=name, roles=roles, valid_for=None)[1]
+        if name in self._clients:
+            self._clients[name].close()
+        self._clients[name] = self.client(token)
+        return self._clients[name]
 
     def client(self, token: str | None) -> httpx.Client:
         headers = {"Authorization": f"Bearer {token}"} if token is not None else {}
@@ -87,13 +97,14 @@ def start_server(app: FastAPI, port: int) -> tuple[uvicorn.Server, threading.Thr
 
 
 @contextmanager
-def serve(database: Database, redis_url: str | None = None) -> Iterator[Control]:
+def serve(database: Database, redis_url: str | None = None, signing_keys: Path | None = None) -> Iterator[Control]:
     port = free_port()
     settings = Settings(
         env="production",
         control_database_url=database.url("control"),
         admin_token=ADMIN_TOKEN,
         redis_url=redis_url,
+        signing_keys=signing_keys or Path("/nowhere"),
         control_port=port,
     )
     server, thread = start_server(create_app(settings), port)

@@ -33,6 +33,12 @@ def keep_file(session: Session, version: str, content: bytes) -> bool:
             f"the file has the digest {digest}, the manifest of {version!r} says {row.digest}; send the right file",
             field="body",
         )
+    if len(content) != row.manifest.get("size_bytes"):
+        raise InvalidError(
+            f"the file has {len(content)} bytes, the manifest of {version!r} says {row.manifest.get('size_bytes')}; "
+            "export it again",
+            field="body",
+        )
     if find_file(session, digest) is not None:
         return False
     session.add(ModelFile(digest=digest, content=content, size_bytes=len(content)))

@@ -2,19 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Final
 
 import msgspec
 from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
 from stressvision_contracts.manifest import Manifest
+from stressvision_store.model_files import find_file
+from stressvision_store.model_gates import check_gates, person_of
 from stressvision_store.model_tables import ModelState, ModelVersion
 from stressvision_store.paging import one, take
 from stressvision_store.refusals import ConflictError
-
-FACTORY: Final = "factory"
-"""Who approved the model that comes with the platform: whoever installed it, by installing it."""
 
 _LOCK = 0x53560005
 
@@ -51,23 +49,62 @@ def list_models(session: Session, *, after: str | None, limit: int) -> Sequence[
 
 
 def approve_model(session: Session, version: str, *, actor: str) -> ModelVersion:
-    """Let a candidate be rolled out. Raise `ConflictError` for the one who registered it, and for any other state."""
+    """Let a candidate be published. The second time changes nothing.
+
+    Raise `ConflictError` for the one who registered it, for one whose file is missing or whose failed gates nobody
+    has overridden, and for any state but candidate.
+    """
     row = one(session, ModelVersion, version, "model", lock=True)
     if row.state == "approved":
         return row
     if row.state != "candidate":
         raise ConflictError(f"model {version!r} is {row.state}; only a candidate can be approved")
-    if row.registered_by == actor:
-        raise ConflictError(f"{actor} registered model {version!r}; another person must approve it")
+    if row.registered_by is not None and person_of(row.registered_by) == person_of(actor):
+        raise ConflictError(f"{person_of(actor)} registered model {version!r}; another person must approve it")
+    if find_file(session, row.digest) is None:
+        raise ConflictError(f"the file of model {version!r} is not here; `stressvision models register DIR` uploads it")
+    check_gates(session, row)
     row.state, row.approved_by, row.approved_at = "approved", actor, datetime.now(UTC)
     session.flush()
     return row
 
 
+def reject_model(session: Session, version: str) -> ModelVersion:
+    """Say that a candidate will not do. The second time changes nothing."""
+    return _change_state(session, version, "rejected", since=("candidate",))
+
+
+def retire_model(session: Session, version: str) -> ModelVersion:
+    """Have a model never be used again; devices that still run it may go on naming it in events.
+
+    Raise `ConflictError` for the one that the fleet should run.
+    """
+    row = one(session, ModelVersion, version, "model", lock=True)
+    if row.desired:
+        raise ConflictError(f"the fleet should run model {version!r}; have it run another one first")
+    return _change_state(session, version, "retired", since=("candidate", "approved", "rejected"))
+
+
+def _change_state(session: Session, version: str, state: ModelState, *, since: tuple[ModelState, ...]) -> ModelVersion:
+    row = one(session, ModelVersion, version, "model", lock=True)
+    if row.state != state:
+        if row.state not in since:
+            raise ConflictError(f"model {version!r} is {row.state}; it cannot become {state}")
+        row.state = state
+        session.flush()
+    return row
+
+
 def desire_model(session: Session, version: str) -> ModelVersion:
-    """Every device is told to run this one, and no other is desired any more."""
+    """Every device is told to run this one, and no other is desired any more.
+
+    Raise `ConflictError` when devices could not download it.
+    """
     session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})  # one at a time, or they deadlock
     row = one(session, ModelVersion, version, "model", lock=True)
+    if row.state != "approved" or row.published_at is None:
+        how = "approved, but not signed yet" if row.state == "approved" else row.state
+        raise ConflictError(f"model {version!r} is {how}; the fleet runs only approved and signed models")
     session.exec(update(ModelVersion).where(col(ModelVersion.version) != version).values(desired=False))
     row.desired = True
     session.flush()

@@ -25,6 +25,8 @@ from stressvision_control.employees.endpoints import router as employees
 from stressvision_control.enrolment_codes.endpoints import router as enrolment_codes
 from stressvision_control.metrics import REQUEST_SECONDS, REQUESTS
 from stressvision_control.models.endpoints import router as models
+from stressvision_control.models.files import router as model_files
+from stressvision_control.models.repository import router as model_repository
 from stressvision_control.models.schemas import manifest_schema
 from stressvision_control.pictures.endpoints import router as pictures
 from stressvision_control.roster.endpoints import router as roster
@@ -50,11 +52,13 @@ MAX_ROSTER_BYTES = 8 << 20
 MAX_PICTURE_BYTES = 8 << 20
 MAX_CANDIDATE_BYTES = 48 << 20
 """A model with its reports."""
+MAX_OCTETS = 16 << 20
+"""A model file, or a report about one."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 ROUTERS = (
     status, sites, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
-    devices, enrolment_codes, dead_letters, models,
+    devices, enrolment_codes, dead_letters, models, model_files, model_repository,
     training_jobs, held_jobs, trainers, pictures, tokens, audit, health.router,
 )  # fmt: skip
 
@@ -83,6 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.engine = engine
     app.state.admin_token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
+    app.state.signing_keys = settings.signing_keys
     app.state.failed_attempts = FailedAttempts()
     app.state.wake_worker = waker(settings.redis_url.get_secret_value() if settings.redis_url is not None else None)
     for router in ROUTERS:
@@ -148,6 +153,8 @@ def _longest_body(scope: Scope) -> int:
         return MAX_CANDIDATE_BYTES
     if kind.startswith(b"image/"):
         return MAX_PICTURE_BYTES
+    if kind.startswith(b"application/octet-stream"):
+        return MAX_OCTETS
     return MAX_ROSTER_BYTES if kind.startswith((b"text/csv", b"multipart/form-data")) else MAX_BODY_BYTES
 
 

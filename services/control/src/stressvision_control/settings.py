@@ -1,5 +1,6 @@
 """What the operator may set, read from the environment once, in `main`."""
 
+from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
@@ -43,6 +44,10 @@ class Settings(BaseSettings):
     )
     redis_url: SecretStr | None = Field(
         default=None, description="Where to wake the worker; without it the sweep finds changes within 15 s"
+    )
+    signing_keys: Path = Field(
+        default=Path("keys"),
+        description="Folder with online.pem and, where approval is to publish by itself, targets.pem",
     )
     control_host: str = Field(default="127.0.0.1", description="Address to listen on")
     control_port: int = Field(default=8001, ge=0, le=65535, description="Port to listen on")

@@ -19,12 +19,14 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner
 
+from stressvision_store.refusals import ConflictError
+
 ROOT_PATTERN: Final = "root*.pem"
 TARGETS_FILE: Final = "targets.pem"
 ONLINE_FILE: Final = "online.pem"
 
 
-class KeyFileError(ValueError):
+class KeyFileError(ConflictError):
     """A key file that is missing, unreadable, or no Ed25519 key; the message never holds what is in it."""
 
 
@@ -69,10 +71,8 @@ def read_key(file: Path, ask_passphrase: Callable[[], str] | None = None) -> Cry
     return CryptoSigner(key)
 
 
-def read_server_keys(folder: Path | None) -> ServerKeys:
+def read_server_keys(folder: Path) -> ServerKeys:
     """What lies in `folder` of keys that a server uses; a file that is not there is a key that is elsewhere."""
-    if folder is None:
-        return ServerKeys(None, None)
     online, targets = folder / ONLINE_FILE, folder / TARGETS_FILE
     return ServerKeys(
         read_key(online) if online.exists() else None,

@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from stressvision_control.cli import dataset, devices, fleet, models, people, places, roster, status, tokens, training
+from stressvision_control.cli import (
+    dataset,
+    devices,
+    fleet,
+    model_repository,
+    people,
+    places,
+    roster,
+    status,
+    tokens,
+    training,
+)
 from stressvision_control.cli.client import CliSettings
 
 app = typer.Typer(
@@ -28,7 +39,7 @@ for name, group in {
     "devices": devices.devices,
     "enrolment-codes": fleet.enrolment_codes,
     "dead-letters": fleet.dead_letters,
-    "models": models.models,
+    "models": model_repository.models,
     "dataset": dataset.dataset,
     "training": training.training,
     "tokens": tokens.tokens,

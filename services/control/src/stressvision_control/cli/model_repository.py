@@ -1,0 +1,111 @@
+"""What is done where keys or networks are not: signing a model with an offline key, and an archive for an air gap."""
+
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stressvision_control.cli.client import Api, Row, fail, open_api
+from stressvision_control.cli.models import fetch_file, models, read_folder
+from stressvision_control.cli.output import JsonOption, say, show
+from stressvision_control.cli.scores import figures_of
+from stressvision_store.refusals import RefusedError
+from stressvision_store.repository.keys import read_key
+from stressvision_store.repository.publishing import make_target, target_path
+from stressvision_store.repository.signing import sign_next
+
+REPOSITORY = "/v1/model-repository"
+
+__all__ = ["models"]
+
+
+@models.command("repository")
+def show_repository(context: typer.Context, as_json: JsonOption = False) -> None:
+    """What is signed, until when, and what devices are offered."""
+    state = open_api(context, as_json=as_json).get(REPOSITORY)
+    if as_json:
+        show(state, as_json=True)
+        return
+    rows = [{**each, "key_ids": [key[:12] for key in each["key_ids"]]} for each in state["roles"]]
+    show(rows, as_json=False, columns=("role", "version", "expires_at", "days_left", "threshold", "key_ids"))
+    say(f"offered: {', '.join(state['offered']) or 'nothing'}", state, as_json=False)
+    say(f"this server signs: {', '.join(state['signs']) or 'nothing'}", state, as_json=False)
+
+
+@models.command("sign")
+def sign_model(
+    context: typer.Context,
+    version: str,
+    key: Annotated[Path, typer.Option(help="The targets key (PEM).")],
+    root: Annotated[Path | None, typer.Option(help="The trusted root, when another key signed last time.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Your own copy, to compare with the server's.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign an approved model on this machine, and hand in the signature; of a retired model, that it is gone."""
+    api = open_api(context, as_json=as_json)
+    model = api.get(f"/v1/models/{version}")
+    if model["state"] not in ("approved", "retired"):
+        fail(f"model {version} is {model['state']}; only an approved one is signed")
+    if model["state"] == "approved":
+        _compare(api, model, folder)
+    if not yes:
+        _show_what(model)
+        typer.confirm("Sign this?", abort=True)
+    signed = _signed(api, model, key, root)
+    answer = api.post_octets(f"{REPOSITORY}/targets", signed)
+    say(f"signed: devices are offered {', '.join(answer['offered']) or 'nothing'}", answer, as_json=as_json)
+
+
+@models.command("export")
+def export_models(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="A new folder, say on a USB stick.")],
+    days: Annotated[int, typer.Option(min=1, max=180, help="How long devices accept it.")] = 30,
+    version: Annotated[str | None, typer.Option(help="This model alone.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The signed repository as a folder, for devices without a network."""
+    if folder.exists() and any(folder.iterdir()):
+        fail(f"{folder} is not empty; name a new folder", 2)
+    query = f"?days={days}" + (f"&version={version}" if version is not None else "")
+    packed = open_api(context, as_json=as_json).post_bytes(f"{REPOSITORY}/exports{query}")
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+        files = archive.getnames()
+    message = f"{len(files)} files in {folder}, good for {days} days"
+    say(message, {"folder": str(folder), "days": days, "files": files}, as_json=as_json)
+
+
+def _compare(api: Api, model: Row, folder: Path | None) -> None:
+    """End the command unless the server's file is the manifest's, and the operator's own copy is the server's."""
+    fetch_file(api, model)
+    if folder is not None and (digest := read_folder(folder)[0].digest) != model["digest"]:
+        fail(f"your copy in {folder} has the digest {digest}, the server's model {model['version']} {model['digest']}")
+
+
+def _show_what(model: Row) -> None:
+    facts = {name: model[name] for name in ("version", "state", "digest", "registered_by", "approved_by")}
+    show({**facts, **figures_of(model["manifest"])}, as_json=False, title="to be signed")
+
+
+def _signed(api: Api, model: Row, key: Path, root: Path | None) -> bytes:
+    ask: Callable[[], str] = lambda: str(typer.prompt(f"Passphrase of {key}", hide_input=True, err=True))  # noqa: E731
+    current = api.get_bytes(f"{REPOSITORY}/targets")
+    add = remove = None
+    if model["state"] == "approved":
+        size = model["manifest"]["size_bytes"]
+        add = make_target(model["version"], digest=model["digest"], size_bytes=size, manifest=model["manifest"])
+    else:
+        remove = target_path(model["version"])
+    try:
+        trusted = root.read_bytes() if root is not None else None
+        return sign_next(current, read_key(key, ask), add=add, remove=remove, root=trusted)
+    except OSError as error:
+        fail(f"{error.filename} cannot be read: {error.strerror}", 2)
+    except RefusedError as error:
+        fail(str(error))
