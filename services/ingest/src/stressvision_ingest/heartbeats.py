@@ -13,7 +13,7 @@ from stressvision_ingest.answers import json_response, read_small_body
 from stressvision_ingest.decoding import decode
 from stressvision_ingest.openapi import describe
 from stressvision_ingest.parts import Parts
-from stressvision_store import devices, keys
+from stressvision_store import devices, keys, rollouts
 from stressvision_store.session import transaction
 
 PATH: Final = "/v1/heartbeat"
@@ -28,8 +28,9 @@ def _record(parts: Parts, device_id: int, heartbeat: Heartbeat, received_at: dat
         rotate_key = keys.should_rotate(
             device, greatest_age=timedelta(days=key_days) if key_days else None, at=received_at
         )
+        rollouts.record_report(session, device_id, heartbeat, received_at)
         standing = devices.load_standing(session, device_id)
-        desired = devices.desired_model(session)
+        desired = rollouts.desired_model(session, device_id)
     return HeartbeatReply(
         server_time=datetime.now(UTC),
         site_profile=standing.profile,

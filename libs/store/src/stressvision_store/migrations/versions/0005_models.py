@@ -10,8 +10,8 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-SCRIPTS = ("0005_models.sql",)
-TABLES = "tuf_metadata, model_overrides, model_reports, model_files"
+SCRIPTS = ("0005_models.sql", "0005_rollouts.sql")
+TABLES = "rollout_devices, rollouts, tuf_metadata, model_overrides, model_reports, model_files"
 COLUMNS = ("state", "registered_by", "approved_by", "approved_at", "published_at")
 
 
@@ -26,6 +26,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute(sa.text("DROP VIEW ops.rollouts, ops.rollout_devices"))
     op.execute(sa.text(f"DROP TABLE {TABLES}"))
+    op.execute(sa.text("REVOKE UPDATE (desired) ON model_versions FROM stressvision_worker"))
     for column in COLUMNS:
         op.execute(sa.text(f"ALTER TABLE model_versions DROP COLUMN {column}"))

@@ -1,0 +1,187 @@
+"""A rollout goes on by itself: one step looks at what is known, and writes what follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, cast
+
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+
+from stressvision_store import audit, model_versions
+from stressvision_store.refusals import RefusedError
+from stressvision_store.rollout_tables import (
+    CAUSES,
+    LIVE,
+    OVER,
+    UNDER_WAY,
+    Cause,
+    Rollout,
+    RolloutDevice,
+    RolloutState,
+    TargetState,
+)
+from stressvision_store.rollouts.decisions import Decision, Situation, decide
+from stressvision_store.rollouts.observations import compare, count_sick
+from stressvision_store.rollouts.plans import Deadlines, Plan
+from stressvision_store.rollouts.reports import FORWARD
+
+ACTOR: Final = "worker"
+_SPANS: Final[Mapping[str, str]] = {
+    "draft": "start_s", "approved": "start_s", "canary": "stage_s", "expanding": "stage_s", "paused": "pause_s",
+    "halted": "roll_back_s", "rolling_back": "roll_back_s",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What a step did to a rollout."""
+
+    rollout_id: int
+    before: RolloutState
+    after: RolloutState
+    cause: Cause | None
+    reason: str | None
+
+
+def step(session: Session, now: datetime) -> list[Move]:
+    """Take every rollout that is not over, and that no other step holds, one step on. Safe to repeat at any time."""
+    open_ones = (
+        select(Rollout)
+        .where(col(Rollout.state).not_in(OVER))
+        .order_by(col(Rollout.id))
+        .with_for_update(skip_locked=True)
+    )
+    moves = [_step(session, rollout, now) for rollout in session.exec(open_ones).all()]
+    _lose_latecomers(session, now)
+    return [move for move in moves if move is not None]
+
+
+def _step(session: Session, rollout: Rollout, now: datetime) -> Move | None:
+    plan = Plan.model_validate(rollout.plan)
+    if rollout.state in ("canary", "expanding"):
+        offer(session, rollout, plan.deadlines, now)
+    if rollout.state in FORWARD:
+        _lose_overdue(session, rollout, now)
+    decision = decide(plan, _situation(session, rollout, plan, now), now)
+    return _follow(session, rollout, plan, decision, now) if decision is not None else None
+
+
+def offer(session: Session, rollout: Rollout, deadlines: Deadlines, now: datetime) -> None:
+    """Offer the model to every device whose stage is reached and that still waits."""
+    session.execute(
+        update(RolloutDevice)
+        .where(
+            col(RolloutDevice.rollout_id) == rollout.id,
+            col(RolloutDevice.stage) <= rollout.stage,
+            col(RolloutDevice.state) == "waiting",
+        )
+        .values(state="offered", state_at=now, offered_at=now, deadline_at=now + timedelta(seconds=deadlines.offered_s))
+    )
+
+
+def _lose_overdue(session: Session, rollout: Rollout, now: datetime) -> None:
+    session.execute(
+        update(RolloutDevice)
+        .where(col(RolloutDevice.rollout_id) == rollout.id, *_overdue(now))
+        .values(state="lost", state_at=now, deadline_at=None, reason=_stuck())
+    )
+
+
+def _lose_latecomers(session: Session, now: datetime) -> None:
+    """Of rollouts that are complete, the devices that were still under way have deadlines, too."""
+    complete = select(Rollout.id).where(col(Rollout.state) == "complete")
+    session.execute(
+        update(RolloutDevice)
+        .where(col(RolloutDevice.rollout_id).in_(complete), *_overdue(now))
+        .values(state="lost", state_at=now, deadline_at=None, reason=_stuck())
+    )
+
+
+def _overdue(now: datetime) -> tuple[Any, ...]:
+    return col(RolloutDevice.state).in_(UNDER_WAY), col(RolloutDevice.deadline_at) <= now
+
+
+def _stuck() -> Any:
+    return func.concat("it was ", col(RolloutDevice.state), " and came no further in time")
+
+
+def _situation(session: Session, rollout: Rollout, plan: Plan, now: datetime) -> Situation:
+    targets = (
+        select(col(RolloutDevice.state), func.count())
+        .where(
+            col(RolloutDevice.rollout_id) == rollout.id,
+            col(RolloutDevice.stage) <= rollout.stage,
+            col(RolloutDevice.state) != "waiting",
+        )
+        .group_by(col(RolloutDevice.state))
+    )
+    counts = {cast("TargetState", state): number for state, number in session.exec(targets)}
+    situation = Situation(
+        state=cast("RolloutState", rollout.state),
+        stage=rollout.stage,
+        last_stage=plan.last_stage,
+        deadline_at=rollout.deadline_at,
+        counts=counts,
+    )
+    if rollout.state not in FORWARD:
+        return situation
+    confirmed = (
+        select(col(RolloutDevice.state_at))
+        .where(col(RolloutDevice.rollout_id) == rollout.id, col(RolloutDevice.state) == "confirmed")
+        .order_by(col(RolloutDevice.state_at))
+    )
+    slow, faulty = count_sick(session, rollout, plan.limits)
+    return Situation(
+        state=situation.state,
+        stage=situation.stage,
+        last_stage=situation.last_stage,
+        deadline_at=situation.deadline_at,
+        counts=counts,
+        confirmed_at=session.exec(confirmed).all(),
+        slow=slow,
+        faulty=faulty,
+        comparison=compare(session, rollout, plan, now),
+        waived=rollout.waived_stage == rollout.stage,
+    )
+
+
+def _follow(session: Session, rollout: Rollout, plan: Plan, decision: Decision, now: datetime) -> Move | None:
+    before = cast("RolloutState", rollout.state)
+    if decision.state == "complete":
+        try:
+            model_versions.desire_model(session, rollout.version)
+        except RefusedError as error:  # it was retired meanwhile
+            decision = Decision("halted", "failed", str(error))
+    enter(rollout, plan, decision, now)
+    session.flush()
+    if decision.next_stage:
+        offer(session, rollout, plan.deadlines, now)
+    audit.append(
+        session, actor=ACTOR, action=f"rollout.{decision.state}", subject=f"rollout {rollout.id}",
+        stage=rollout.stage, cause=decision.cause, reason=decision.reason,
+    )  # fmt: skip
+    return Move(rollout.id or 0, before, decision.state, decision.cause, decision.reason)
+
+
+def enter(rollout: Rollout, plan: Plan, decision: Decision, now: datetime) -> None:
+    """Write the state that comes next, with its deadline."""
+    before = rollout.state
+    if decision.next_stage:
+        rollout.stage += 1
+        rollout.stage_at = now
+        rollout.comparison, rollout.compared_at = None, None
+    rollout.resume_to = before if decision.state == "paused" else None
+    rollout.state, rollout.state_at = decision.state, now
+    rollout.live = rollout.started_at is not None and decision.state in LIVE
+    span = _SPANS.get(decision.state)
+    rollout.deadline_at = now + timedelta(seconds=getattr(plan.deadlines, span)) if span is not None else None
+    if decision.cause is not None or decision.reason is not None:
+        rollout.cause = decision.cause or rollout.cause
+        rollout.reason = decision.reason if rollout.reason is None or decision.cause else _both(rollout, decision)
+    assert rollout.cause is None or rollout.cause in CAUSES
+
+
+def _both(rollout: Rollout, decision: Decision) -> str:
+    """Why it went back, and how that ended."""
+    return f"{rollout.reason}; {decision.reason}"
