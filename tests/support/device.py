@@ -124,6 +124,11 @@ class SmallServer:
         self.tokens = 0
         self.token_replies: list[Reply] = []
         self.enrolment_replies: list[Reply] = []
+        self.files: dict[str, bytes] = {}
+        self.gets: list[tuple[str, str | None]] = []
+        self.cut_after: int | None = None
+        self.key_requests: list[dict[str, Any]] = []
+        self.key_replies: list[Reply] = []
         self.url = ""
 
     def take(self, batch: dict[str, Any]) -> dict[str, Any]:
@@ -154,6 +159,33 @@ class _Handler(BaseHTTPRequestHandler):
     def date_time_string(self, timestamp: float | None = None) -> str:
         return f"{self.small.now():%a, %d %b %Y %H:%M:%S} GMT"
 
+    def do_GET(self) -> None:
+        """A file of the model repository, from where it is asked for; `cut_after` bytes the line breaks, once."""
+        wanted = self.headers.get("Range")
+        self.small.gets.append((self.path, wanted))
+        content = self.small.files.get(self.path.removeprefix("/v1/models/"))
+        if not self.headers.get("Authorization", "").startswith("Bearer t"):
+            self._send(401, {}, b"{}")
+        elif content is None:
+            self._send(404, {}, b"{}")
+        else:
+            start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+            if start >= len(content) and wanted:
+                self._send(416, {}, b"{}")
+                return
+            headers = {"Content-Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if wanted else {}
+            self._send(206 if wanted else 200, headers, content[start:])
+
+    def _send(self, status: int, headers: dict[str, str], data: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.small.cut_after is not None and "/targets/" in self.path:
+            data, self.small.cut_after = data[: self.small.cut_after], None
+            self.close_connection = True
+        self.wfile.write(data)
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.small.requests.append(self.path)
@@ -162,6 +194,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/v1/token": self._token,
             "/v1/events": self._events,
             "/v1/heartbeat": self._heartbeat,
+            "/v1/key": self._key,
         }[self.path](body)
         if answer.hang_up:
             self.close_connection = True
@@ -203,6 +236,10 @@ class _Handler(BaseHTTPRequestHandler):
             return reply
         status = self.small.refuse(batch["events"])
         return Reply(status, {"detail": "refused"}) if status else Reply(202, self.small.take(batch))
+
+    def _key(self, body: bytes) -> Reply:
+        self.small.key_requests.append(json.loads(body))
+        return self.small.key_replies.pop(0) if self.small.key_replies else Reply(200)
 
     def _heartbeat(self, body: bytes) -> Reply:
         self.small.heartbeats.append(json.loads(body))

@@ -87,7 +87,11 @@ def soften(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np
     if not np.isfinite(total).all() or (total <= 0).any() or (probabilities < 0).any():
         raise OutputError(f"model output is no probability distribution: {probabilities.tolist()}")
     powered: NDArray[np.float32] = np.power(probabilities / total, np.float32(1.0 / temperature))
-    softened: NDArray[np.float32] = powered / powered.sum(axis=-1, keepdims=True)
+    # a temperature of almost nothing leaves nothing to divide by
+    with np.errstate(invalid="ignore"):
+        softened: NDArray[np.float32] = powered / powered.sum(axis=-1, keepdims=True)
+    if not np.isfinite(softened).all():
+        raise OutputError(f"at temperature {temperature} the model's output is no probability distribution")
     return softened
 
 

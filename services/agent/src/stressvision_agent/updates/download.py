@@ -11,6 +11,7 @@ from stressvision_agent.updates.metrics import DOWNLOADED_BYTES, RESUMED
 from stressvision_agent.updates.repository import Listed
 from stressvision_agent.updates.sources import ModelSource
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ALTERED = "the file that came is not the one that was signed"
 
 
@@ -18,14 +19,11 @@ class TargetRefusedError(Exception):
     """What came is not the file that was signed."""
 
 
-class DiskFullError(OSError):
-    """There is no room for the model; the message says how much is missing."""
-
-
 def fetch(source: ModelSource, listed: Listed, part: Path, *, min_free_bytes: int) -> Path:
     """Return `part`, holding the whole file; a `part` that is there already goes on growing.
 
-    Raise `SourceUnavailableError` (`part` stays), `TargetRefusedError`, `DiskFullError` (`part` goes) or `OSError`.
+    Raise `SourceUnavailableError` (`part` stays), `TargetRefusedError`, or `OSError`, of `NO_ROOM` where there is none
+    (`part` goes: events need the room).
     """
     part.parent.mkdir(parents=True, exist_ok=True)
     have = part.stat().st_size if part.exists() else 0
@@ -37,10 +35,9 @@ def fetch(source: ModelSource, listed: Listed, part: Path, *, min_free_bytes: in
         try:
             _grow(source, listed, part, have)
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
-                raise
-            part.unlink(missing_ok=True)
-            raise DiskFullError(errno.ENOSPC, "the disk is full: no room for the model") from error
+            if error.errno in NO_ROOM:
+                part.unlink(missing_ok=True)
+            raise
     _verify(listed, part)
     return part
 
@@ -48,7 +45,7 @@ def fetch(source: ModelSource, listed: Listed, part: Path, *, min_free_bytes: in
 def _check_room(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < wanted:
-        raise DiskFullError(errno.ENOSPC, f"{free} bytes free, {wanted} are needed for the model and the spool")
+        raise OSError(errno.ENOSPC, f"{free} bytes free, {wanted} are needed for the model and the spool")
 
 
 def _grow(source: ModelSource, listed: Listed, part: Path, have: int) -> None:

@@ -154,7 +154,7 @@ def _words(error: Exception) -> str:
 def _listed(version: str, found: TargetFile) -> Listed:
     custom = found.unrecognized_fields.get("custom")
     try:
-        manifest_json = msgspec.json.encode(custom["manifest"] if isinstance(custom, dict) else None)
+        manifest_json = _manifest_text(custom)
         manifest = read_manifest(manifest_json)
         digest = found.hashes["sha256"]
     except (KeyError, TypeError, ValueError) as error:
@@ -170,3 +170,9 @@ def _listed(version: str, found: TargetFile) -> Listed:
         manifest=manifest,
         manifest_json=msgspec.json.format(manifest_json),
     )
+
+
+def _manifest_text(custom: object) -> bytes:
+    """It travels as text, for the canonical JSON that is signed knows no fractions; an object is taken, too."""
+    manifest = custom["manifest"] if isinstance(custom, dict) else None
+    return manifest.encode() if isinstance(manifest, str) else msgspec.json.encode(manifest)

@@ -12,7 +12,6 @@ from stressvision_agent.client import MAX_ANSWER_BYTES, Answer
 
 METADATA: Final = "/v1/models/metadata/"
 TARGETS: Final = "/v1/models/targets/"
-PIECE: Final = 64 << 10
 
 
 class SourceUnavailableError(Exception):
@@ -67,7 +66,7 @@ class ServerSource:
             headers["Range"] = f"bytes={start}-"
         try:
             with self._opened(TARGETS + name, headers) as response:
-                yield Piecewise(_first_byte(response, start), response.iter_raw(PIECE))
+                yield Piecewise(_first_byte(response, start), response.iter_raw())
         except SourceUnavailableError as error:
             if error.status != httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE or not start:
                 raise

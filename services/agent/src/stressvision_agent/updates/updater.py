@@ -10,7 +10,7 @@ from stressvision_agent.directives import Directives
 from stressvision_agent.metrics import LOOP_FAILURES
 from stressvision_agent.settings import Settings
 from stressvision_agent.updates.backoff import Backoff
-from stressvision_agent.updates.download import DiskFullError, TargetRefusedError
+from stressvision_agent.updates.download import NO_ROOM, TargetRefusedError
 from stressvision_agent.updates.journal import Offer
 from stressvision_agent.updates.metrics import UNDER_WAY, UPDATE_FAILURES
 from stressvision_agent.updates.obtaining import Obtaining
@@ -143,11 +143,8 @@ class ModelUpdater:
         except SourceUnavailableError as error:
             self._count("unavailable")
             self._put_off(str(error), error.retry_after_s)
-        except DiskFullError as error:
-            self._count("disk_full")
-            self._put_off(str(error))
         except OSError as error:
-            self._count("disk")
+            self._count("disk_full" if error.errno in NO_ROOM else "disk")
             self._put_off(str(error))
         else:
             self._backoff.succeeded()
