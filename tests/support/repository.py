@@ -17,7 +17,7 @@ from tuf.ngclient import FetcherInterface, Updater
 
 from stressvision_contracts.manifest import read_manifest
 from stressvision_store import model_files, model_versions
-from stressvision_store.repository import publishing
+from stressvision_store.repository import publishing, renewal
 from stressvision_store.repository.birth import AllKeys, create_repository
 from stressvision_store.repository.keys import ServerKeys
 from stressvision_store.session import transaction
@@ -60,6 +60,15 @@ class Repository:
     def publish(self, version: str, now: datetime | None = None) -> bool:
         with transaction(self.database.engine("control")) as session:
             return publishing.publish(session, version, self.keys, now)
+
+    def withdraw(self, version: str) -> bool:
+        with transaction(self.database.engine("control")) as session:
+            return publishing.withdraw(session, version, self.keys)
+
+    def renew(self, now: datetime | None = None) -> list[str]:
+        """As the worker does."""
+        with transaction(self.database.engine("worker")) as session:
+            return list(renewal.renew(session, self.keys, now))
 
     def add(self, version: str, content: bytes, now: datetime | None = None, **changes: Any) -> None:
         """A model that devices are offered."""

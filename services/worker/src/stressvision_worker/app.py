@@ -29,12 +29,13 @@ SCHEDULE: Final[dict[str, tuple[float, str]]] = {
     "accounts.fold": (10, HOUSEKEEPING),
     "gauges.refresh": (15, HOUSEKEEPING),
     "partitions.ensure": (3600, HOUSEKEEPING),
+    "models.refresh": (3600, HOUSEKEEPING),
     # Asked every hour though there is work but once a day: a beat that was down at the one right time misses no day.
     "retention.apply": (3600, HOUSEKEEPING),
 }
 """Every how many seconds, and on which queue. What was not taken before the next one is due is thrown away."""
 
-AT_START: Final = ("partitions.ensure", "rollups.sweep", "gauges.refresh")
+AT_START: Final = ("partitions.ensure", "rollups.sweep", "gauges.refresh", "models.refresh")
 """What a worker asks for when it is ready, so that nothing waits for beat."""
 
 

@@ -49,7 +49,17 @@ LETTERS_DROPPED = Counter(
     "stressvision_retention_dead_letters_dropped_total", "Dead letters dropped because of their age"
 )
 
+MODELS_RENEWED = Counter(
+    "stressvision_models_renewed_total", "Metadata of the model repository that was signed anew", ["kind"]
+)  # snapshot, timestamp
+
 _NEWEST: Final = "mostrecent"
+MODELS_EXPIRE = Gauge(
+    "stressvision_models_metadata_expires_timestamp_seconds",
+    "When the metadata of the model repository ends; devices refuse it from then on",
+    ["kind"],
+    multiprocess_mode=_NEWEST,
+)  # root, targets, snapshot, timestamp
 DIRTY = Gauge("stressvision_dirty_windows", "Marks that wait to be worked off", multiprocess_mode=_NEWEST)
 DIRTY_AGE = Gauge(
     "stressvision_oldest_dirty_window_age_seconds", "Age of the oldest mark; 0 without one", multiprocess_mode=_NEWEST

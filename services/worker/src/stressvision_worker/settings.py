@@ -1,5 +1,6 @@
 """What the operator may set, read from the environment once; known passwords are refused outside development."""
 
+from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
@@ -40,6 +41,11 @@ class Settings(BaseSettings):
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="Least level logged.")
     processes: int = Field(default=2, ge=1, le=32, description="Tasks at a time.")
+    signing_keys: Path = Field(
+        default=Path("keys"),
+        validation_alias="STRESSVISION_SIGNING_KEYS",
+        description="Folder with online.pem, by which the signatures of the model repository are renewed.",
+    )
     linger_s: float = Field(
         default=0.2,
         ge=0,

@@ -15,6 +15,7 @@ from stressvision_store import accounts, partitions, retention, rollups
 from stressvision_store.session import create_engine, transaction
 from stressvision_worker import metrics
 from stressvision_worker.gauges import refresh_gauges
+from stressvision_worker.models import refresh_models
 from stressvision_worker.rollups import work_off
 from stressvision_worker.settings import Settings
 
@@ -122,6 +123,9 @@ class Work:
             log.info("raw events dropped", extra={"partition": dropped.name, "dropped": dropped.dropped})
         metrics.LETTERS_DROPPED.inc(retention.delete_dead_letters(engine, days=self._settings.dead_letter_days))
 
+    def refresh_models(self) -> None:
+        refresh_models(self._resources.engine, self._settings.signing_keys)
+
     def refresh_gauges(self) -> None:
         refresh_gauges(self._resources.engine)
 
@@ -134,6 +138,7 @@ TASKS: Final[dict[str, Callable[[Work], None]]] = {
     "partitions.ensure": Work.ensure_partitions,
     "retention.apply": Work.apply_retention,
     "gauges.refresh": Work.refresh_gauges,
+    "models.refresh": Work.refresh_models,
 }
 
 
