@@ -4,14 +4,14 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 VENV := .venv/bin
-PACKAGES := libs/contracts libs/telemetry libs/vision libs/store services/agent services/ingest services/control services/worker training
+PACKAGES := libs/contracts libs/telemetry libs/vision libs/store services/agent services/ingest services/control services/worker services/trainer training
 REQUIREMENTS := agent build server trainer native deploy dev
 UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
 # a native stack that runs is spoken to even where an engine answers
 COMPOSE = $(if $(or $(filter native,$(STRESSVISION_STACK)),$(wildcard .stack/supervisord.pid)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
 STACK = $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)
 
-.PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels deploy bundle venv-native venv-dev
+.PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels deploy bundle retrain venv-native venv-trainer venv-dev
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -59,5 +59,5 @@ deploy: venv-native ## Put agents on Raspberry Pis, or renew them (INVENTORY=hos
 bundle: venv-native ## One file that does the same for devices without internet, in dist/
 	@PYTHONPATH=infra $(VENV)/python -m deployment bundle
 
-venv-native venv-dev: venv-%:
+venv-native venv-trainer venv-dev: venv-%:
 	@sh infra/native/python.sh infra/native/environment.py $*

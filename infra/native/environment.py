@@ -1,6 +1,6 @@
 """Makes `.venv` and keeps it equal to the hashed requirements. Standard library only: `python3.11 environment.py dev`.
 
-`native` holds what the platform runs on, `dev` that and everything for tests. What is up to date is not touched.
+`native` holds what the platform runs on, `trainer` what retraining needs beside it, `dev` all and the tests. What is up to date is not touched.
 """
 
 import hashlib
@@ -23,8 +23,13 @@ STAMP = VENV / "stressvision.json"
 
 LIBRARIES = ("libs/contracts", "libs/telemetry", "libs/vision", "libs/store")
 SERVICES = ("services/agent", "services/ingest", "services/control", "services/worker")
-PACKAGES = {"native": (*LIBRARIES, *SERVICES), "dev": (*LIBRARIES, *SERVICES, "training")}
-INCLUDES = {"native": ("native",), "dev": ("dev", "native")}
+TRAINING = ("training", "services/trainer")
+PACKAGES = {
+    "native": (*LIBRARIES, *SERVICES),
+    "trainer": (*LIBRARIES, *TRAINING),
+    "dev": (*LIBRARIES, *SERVICES, *TRAINING),
+}
+INCLUDES = {"native": ("native",), "trainer": ("trainer",), "dev": ("dev", "native", "trainer")}
 """What an environment also satisfies: all requirement files are compiled against the same versions."""
 
 

@@ -51,6 +51,8 @@ def test_a_job_goes_from_the_queue_to_a_candidate(control: Control) -> None:
     assert (done.json()["state"], done.json()["candidate_version"]) == ("succeeded", "0.9.0")
     model = control.admin.get("/v1/models/0.9.0").json()
     assert model["manifest"]["version"] == "0.9.0"
+    assert control.admin.get("/v1/models/0.9.0/file").content == MODEL
+    assert control.admin.get("/v1/models/0.9.0/reports/report.html").content == b"<h1>Model</h1>"
     again = publish(control, job["id"], 1)  # its answer was lost
     assert again.json()["state"] == "succeeded"
     actions = [entry["action"] for entry in control.admin.get("/v1/audit").json()["items"]]

@@ -13,7 +13,7 @@ from support.faces import made_up_face
 
 RECIPE = """
 seed = 1
-epochs = 4
+epochs = 12
 batch = 16
 threads = 1
 select = "last"

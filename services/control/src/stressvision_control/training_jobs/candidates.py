@@ -8,7 +8,7 @@ from sqlmodel import Session
 from starlette.datastructures import UploadFile
 
 from stressvision_contracts.manifest import Manifest, read_manifest
-from stressvision_store import model_files, model_versions
+from stressvision_store import model_files, model_reports, model_versions
 from stressvision_store.refusals import InvalidError
 
 MOST_FILES = 60
@@ -24,9 +24,11 @@ class Candidate:
     reports: dict[str, bytes] = field(default_factory=dict)
 
     def keep(self, session: Session, registered_by: str) -> None:
-        """Register it with its file, in the caller's transaction."""
+        """Register it with its file and reports, in the caller's transaction."""
         row, _ = model_versions.register_model(session, self.manifest, actor=registered_by)
         model_files.keep_file(session, row.version, self.model)
+        for name, content in self.reports.items():
+            model_reports.keep(session, row.version, name, content)
 
 
 async def read_candidate(request: Request) -> Candidate:
@@ -35,10 +37,9 @@ async def read_candidate(request: Request) -> Candidate:
         fence = form.get("fence")
         if not isinstance(fence, str) or not fence.isdigit():
             raise InvalidError("the form has no fence; send the one that the claim gave", field="fence")
-        files = {name: await part.read() for name, part in form.items() if isinstance(part, UploadFile)}
-        reports = {
-            part.filename or "": await part.read() for part in form.getlist("report") if isinstance(part, UploadFile)
-        }
+        sent = [(name, part) for name, part in form.multi_items() if isinstance(part, UploadFile)]
+        files = {name: await part.read() for name, part in sent if name != "report"}
+        reports = {part.filename or "": await part.read() for name, part in sent if name == "report"}
     for name in ("manifest", "model"):
         if name not in files:
             raise InvalidError(f"the form has no file {name!r}", field=name)

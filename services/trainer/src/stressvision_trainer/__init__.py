@@ -1,0 +1,1 @@
+"""Claims training jobs, runs them, and publishes their models."""

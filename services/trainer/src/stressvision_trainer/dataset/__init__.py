@@ -1,0 +1,1 @@
+"""Company pictures on their way in: found, checked, and sent."""
