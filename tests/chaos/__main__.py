@@ -18,7 +18,7 @@ from rich.table import Table
 from chaos.results import Line, machine, write
 from native.layout import ROOT
 
-SCENARIOS = ("parts", "spool", "rollups")
+SCENARIOS = ("parts", "spool", "swap", "rollups")
 """Every scenario, in the order they run."""
 
 

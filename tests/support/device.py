@@ -246,12 +246,17 @@ class _Handler(BaseHTTPRequestHandler):
         return Reply(200, {"server_time": self.small.now().isoformat(), **self.small.wishes})
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Devices that vanish are what is tested."""
+
+
 @contextmanager
 def small_server() -> Iterator[SmallServer]:
     """A `SmallServer` on a free loopback port."""
     small = SmallServer()
     handler = type("Handler", (_Handler,), {"small": small})
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    httpd = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     small.url = f"http://127.0.0.1:{httpd.server_port}"
