@@ -1,6 +1,7 @@
 """Makes `.venv` and keeps it equal to the hashed requirements. Standard library only: `python3.11 environment.py dev`.
 
-`native` holds what the platform runs on, `trainer` what retraining needs beside it, `dev` all and the tests. What is up to date is not touched.
+`native` holds what the platform runs on, `trainer` what retraining needs beside it, `dev` both and all for tests.
+What is up to date is not touched.
 """
 
 import hashlib
