@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[2]
 SOCKET_PATH_LIMIT = 100
 """sun_path has 108 bytes on Linux (unix(7)); supervisord adds a suffix of its own while it binds."""
 
+SIGNING_KEYS = "STRESSVISION_SIGNING_KEYS"
+"""Where keys of the model repository lie; a relative path is one in the repository."""
+
 MARKER = "STRESSVISION_STACK_FOLDER"
 """Every process of a stack carries its folder in this environment variable."""
 
@@ -30,7 +33,7 @@ class Layout:
         """The values of `.env`, checked; raises `DotenvError`."""
         values = read_dotenv(self.dotenv)
         check_dotenv(values, read_dotenv(ROOT / ".env.example"))
-        return values
+        return {**values, SIGNING_KEYS: str(ROOT / values.get(SIGNING_KEYS, self.folder / "keys"))}
 
     @property
     def database(self) -> SplitResult:

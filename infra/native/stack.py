@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from native.binaries import find_optional
@@ -66,8 +67,8 @@ def up(layout: Layout) -> None:
                 supervisor.start()
         _start(layout, supervisor, first)
         renewed = _bring_schema_up(layout)
+        _install_model(layout, anew=renewed)
         _start(layout, supervisor, rest)
-        _register_model(layout, anew=renewed)
     tell_where_to_look(layout)
 
 
@@ -166,13 +167,18 @@ def _bring_schema_up(layout: Layout) -> bool:
     return True
 
 
-def _register_model(layout: Layout, *, anew: bool) -> None:
-    """The model in this repository; ingest refuses events of a model that it does not know."""
-    stamp, made_of = layout.folder / "model.stamp", fingerprint((MODEL,))
-    if not (MODEL / "manifest.json").exists() or (read_text(stamp) == made_of and not anew):
+def _install_model(layout: Layout, *, anew: bool) -> None:
+    """Signing keys, and the model in this repository; ingest refuses events of a model that it does not know.
+
+    Once a month at least, so that signatures of root and targets that would end are renewed where their keys are here.
+    """
+    stamp, made_of = layout.folder / "model.stamp", f"{fingerprint((MODEL,))} {datetime.now(UTC):%Y-%m}"
+    if read_text(stamp) == made_of and not anew:
         return
-    with step("the shipped model, registered"):
-        _run(layout, "stressvision", "models", "register", str(MODEL))
+    with step("signing keys, the shipped model"):
+        _run(layout, "stressvision-store", "models", "init")
+        if (MODEL / "manifest.json").exists():
+            _run(layout, "stressvision-store", "models", "install", str(MODEL))
     stamp.write_text(made_of)
 
 

@@ -40,6 +40,10 @@ WELL = {
     'stressvision_agents{state="silent"}': f"3+0{LAST}",
     'stressvision_agents{state="never_seen"}': f"30+0{LAST}",
     "stressvision_devices_cloned": f"0+0{LAST}",
+    'stressvision_models_metadata_expires_timestamp_seconds{kind="timestamp"}': f"70000+60{LAST}",
+    'stressvision_models_metadata_expires_timestamp_seconds{kind="snapshot"}': f"500000+0{LAST}",
+    'stressvision_models_metadata_expires_timestamp_seconds{kind="root"}': f"9000000+0{LAST}",
+    'stressvision_models_metadata_expires_timestamp_seconds{kind="targets"}': f"9000000+0{LAST}",
     "stressvision_default_partition_events": f"0+0{LAST}",
     'stressvision_worker_tasks_total{task="partitions.ensure",outcome="done"}': f"0+1{LAST}",
     'stressvision_worker_tasks_total{task="retention.apply",outcome="done"}': f"0+1{LAST}",
@@ -60,6 +64,7 @@ TROUBLE: dict[str, dict[str, str]] = {
     "EventsUnaccounted": {"stressvision_unaccounted_events": f"4+0{LAST}"},
     "AgentsSilent": {'stressvision_agents{state="silent"}': f"8+0{LAST}"},
     "KeyInUseTwice": {"stressvision_devices_cloned": f"1+0{LAST}"},
+    "SignaturesEnd": {'stressvision_models_metadata_expires_timestamp_seconds{kind="timestamp"}': f"70000+0{LAST}"},
     "DefaultPartitionFills": {"stressvision_default_partition_events": f"1+0{LAST}"},
     "PartitionsNotMade": {
         'stressvision_worker_tasks_total{task="partitions.ensure",outcome="done"}': f"5+0{LAST}",

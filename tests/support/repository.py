@@ -13,6 +13,7 @@ import msgspec
 from securesystemslib.signer import CryptoSigner
 from sqlalchemy import text
 from tuf.api.exceptions import DownloadHTTPError
+from tuf.api.metadata import Targets
 from tuf.ngclient import FetcherInterface, Updater
 
 from stressvision_contracts.manifest import read_manifest
@@ -20,6 +21,7 @@ from stressvision_store import model_files, model_versions
 from stressvision_store.repository import publishing, renewal
 from stressvision_store.repository.birth import AllKeys, create_repository
 from stressvision_store.repository.keys import ServerKeys
+from stressvision_store.repository.metadata import find_content
 from stressvision_store.session import transaction
 from support.database import Database
 from support.manifests import make_manifest
@@ -113,6 +115,24 @@ class FolderFetcher(FetcherInterface):
         yield file.read_bytes()
 
 
+class StoreFetcher(FetcherInterface):
+    """From the database, as the intake would answer."""
+
+    def __init__(self, repository: "Repository") -> None:
+        self._repository = repository
+
+    def _fetch(self, url: str) -> Iterator[bytes]:
+        role, version = url.rpartition("/")[2].removesuffix(".json"), None
+        if role != "timestamp":
+            number, _, role = role.partition(".")
+            version = int(number)
+        with transaction(self._repository.database.engine("ingest")) as session:
+            content = find_content(session, role, version)
+        if content is None:
+            raise DownloadHTTPError(f"no {url}", 404)
+        yield content
+
+
 @dataclass
 class TufClient:
     """One device's view, kept in `folder` between updates, beginning with `root`."""
@@ -144,3 +164,15 @@ class TufClient:
         target = updater.get_targetinfo(f"{version}.tflite")
         assert target is not None, f"{version} is not offered"
         return Path(updater.download_target(target)).read_bytes(), json.loads(target.custom["manifest"])
+
+
+def offered(tuf: TufClient) -> set[str]:
+    """What a device is told that it may have."""
+    targets: Targets = tuf.refresh()._trusted_set.targets
+    return {path.removesuffix(".tflite") for path in targets.targets}
+
+
+def published(repository: Repository) -> set[str]:
+    """What the registry says of it."""
+    with repository.database.engine().connect() as connection:
+        return set(connection.scalars(text("SELECT version FROM model_versions WHERE published_at IS NOT NULL")))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from tuf.api.metadata import TargetFile
 
 from stressvision_control.cli.client import Api, Row, fail, open_api
 from stressvision_control.cli.models import fetch_file, models, read_folder
@@ -55,8 +56,26 @@ def sign_model(
     if not yes:
         _show_what(model)
         typer.confirm("Sign this?", abort=True)
-    signed = _signed(api, model, key, root)
+    if model["state"] == "approved":
+        size = model["manifest"]["size_bytes"]
+        target = make_target(version, digest=model["digest"], size_bytes=size, manifest=model["manifest"])
+        signed = _signed(api, key, root, add=target)
+    else:
+        signed = _signed(api, key, root, remove=target_path(version))
     answer = api.post_octets(f"{REPOSITORY}/targets", signed)
+    say(f"signed: devices are offered {', '.join(answer['offered']) or 'nothing'}", answer, as_json=as_json)
+
+
+@models.command("renew")
+def renew_targets(
+    context: typer.Context,
+    key: Annotated[Path, typer.Option(help="The targets key (PEM).")],
+    root: Annotated[Path | None, typer.Option(help="The trusted root, when another key signed last time.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign what devices are offered for another year, unchanged."""
+    api = open_api(context, as_json=as_json)
+    answer = api.post_octets(f"{REPOSITORY}/targets", _signed(api, key, root))
     say(f"signed: devices are offered {', '.join(answer['offered']) or 'nothing'}", answer, as_json=as_json)
 
 
@@ -93,15 +112,11 @@ def _show_what(model: Row) -> None:
     show({**facts, **figures_of(model["manifest"])}, as_json=False, title="to be signed")
 
 
-def _signed(api: Api, model: Row, key: Path, root: Path | None) -> bytes:
+def _signed(
+    api: Api, key: Path, root: Path | None, *, add: TargetFile | None = None, remove: str | None = None
+) -> bytes:
     ask: Callable[[], str] = lambda: str(typer.prompt(f"Passphrase of {key}", hide_input=True, err=True))  # noqa: E731
     current = api.get_bytes(f"{REPOSITORY}/targets")
-    add = remove = None
-    if model["state"] == "approved":
-        size = model["manifest"]["size_bytes"]
-        add = make_target(model["version"], digest=model["digest"], size_bytes=size, manifest=model["manifest"])
-    else:
-        remove = target_path(model["version"])
     try:
         trusted = root.read_bytes() if root is not None else None
         return sign_next(current, read_key(key, ask), add=add, remove=remove, root=trusted)
