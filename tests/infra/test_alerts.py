@@ -40,6 +40,9 @@ WELL = {
     'stressvision_agents{state="silent"}': f"3+0{LAST}",
     'stressvision_agents{state="never_seen"}': f"30+0{LAST}",
     "stressvision_devices_cloned": f"0+0{LAST}",
+    'stressvision_rollouts_halts_total{why="failed"}': f"1+0{LAST}",
+    'stressvision_rollouts_halts_total{why="operator"}': f"0+1{LAST}",
+    'stressvision_rollouts{state="paused"}': f"0+0{LAST}",
     'stressvision_models_metadata_expires_timestamp_seconds{kind="timestamp"}': f"70000+60{LAST}",
     'stressvision_models_metadata_expires_timestamp_seconds{kind="snapshot"}': f"500000+0{LAST}",
     'stressvision_models_metadata_expires_timestamp_seconds{kind="root"}': f"9000000+0{LAST}",
@@ -64,6 +67,8 @@ TROUBLE: dict[str, dict[str, str]] = {
     "EventsUnaccounted": {"stressvision_unaccounted_events": f"4+0{LAST}"},
     "AgentsSilent": {'stressvision_agents{state="silent"}': f"8+0{LAST}"},
     "KeyInUseTwice": {"stressvision_devices_cloned": f"1+0{LAST}"},
+    "RolloutHalted": {'stressvision_rollouts_halts_total{why="failed"}': f"1+1{LAST}"},
+    "RolloutWaits": {'stressvision_rollouts{state="paused"}': f"1+0{LAST}"},
     "SignaturesEnd": {'stressvision_models_metadata_expires_timestamp_seconds{kind="timestamp"}': f"70000+0{LAST}"},
     "DefaultPartitionFills": {"stressvision_default_partition_events": f"1+0{LAST}"},
     "PartitionsNotMade": {

@@ -29,6 +29,7 @@ from stressvision_control.models.files import router as model_files
 from stressvision_control.models.repository import router as model_repository
 from stressvision_control.models.schemas import manifest_schema
 from stressvision_control.pictures.endpoints import router as pictures
+from stressvision_control.rollouts.endpoints import router as rollouts
 from stressvision_control.roster.endpoints import router as roster
 from stressvision_control.security import FailedAttempts
 from stressvision_control.settings import Settings
@@ -58,7 +59,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 ROUTERS = (
     status, sites, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
-    devices, enrolment_codes, dead_letters, models, model_files, model_repository,
+    devices, enrolment_codes, dead_letters, models, model_files, model_repository, rollouts,
     training_jobs, held_jobs, trainers, pictures, tokens, audit, health.router,
 )  # fmt: skip
 

@@ -27,6 +27,7 @@ SCHEDULE: Final[dict[str, tuple[float, str]]] = {
     "rollups.sweep": (15, HINTS),
     "rollups.finalise": (60, HOUSEKEEPING),
     "accounts.fold": (10, HOUSEKEEPING),
+    "rollouts.step": (5, HOUSEKEEPING),
     "gauges.refresh": (15, HOUSEKEEPING),
     "partitions.ensure": (3600, HOUSEKEEPING),
     "models.refresh": (3600, HOUSEKEEPING),
@@ -35,7 +36,7 @@ SCHEDULE: Final[dict[str, tuple[float, str]]] = {
 }
 """Every how many seconds, and on which queue. What was not taken before the next one is due is thrown away."""
 
-AT_START: Final = ("partitions.ensure", "rollups.sweep", "gauges.refresh", "models.refresh")
+AT_START: Final = ("partitions.ensure", "rollups.sweep", "rollouts.step", "gauges.refresh", "models.refresh")
 """What a worker asks for when it is ready, so that nothing waits for beat."""
 
 

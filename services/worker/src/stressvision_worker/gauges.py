@@ -5,6 +5,7 @@ from typing import Final
 
 from sqlalchemy import Engine, text
 
+from stressvision_store.rollout_tables import ROLLOUT_STATES, TARGET_STATES
 from stressvision_store.session import transaction
 from stressvision_worker import metrics
 
@@ -43,11 +44,21 @@ FROM device_states s LEFT JOIN booked b USING (device_id)
 """Produced less what is stored, refused, reported lost or still spooled, as of each device's last heartbeat. What
 arrived after it only makes the difference smaller, so that what is left over is missing."""
 
+_ROLLOUTS = "SELECT state, count(*) AS number FROM rollouts GROUP BY 1"
+
+_ROLLOUT_DEVICES = """
+SELECT state, count(*) AS number FROM rollout_devices
+WHERE rollout_id = (SELECT id FROM rollouts WHERE started_at IS NOT NULL ORDER BY live DESC, started_at DESC LIMIT 1)
+GROUP BY 1
+"""
+
 
 def refresh_gauges(engine: Engine) -> None:
     with transaction(engine) as session:
         queues = session.execute(text(_QUEUES)).one()
         agents = {row.state: row.devices for row in session.execute(text(_AGENTS))}
+        states = {row.state: row.number for row in session.execute(text(_ROLLOUTS))}
+        targets = {row.state: row.number for row in session.execute(text(_ROLLOUT_DEVICES))}
         unaccounted = session.scalar(text(_UNACCOUNTED))
     metrics.DIRTY.set(queues.dirty)
     metrics.DIRTY_AGE.set(queues.dirty_age_s)
@@ -56,5 +67,9 @@ def refresh_gauges(engine: Engine) -> None:
     metrics.CLONED.set(queues.cloned)
     for state in AGENT_STATES:
         metrics.AGENTS.labels(state=state).set(agents.get(state, 0))
+    for state in ROLLOUT_STATES:
+        metrics.ROLLOUTS.labels(state=state).set(states.get(state, 0))
+    for state in TARGET_STATES:
+        metrics.ROLLOUT_DEVICES.labels(state=state).set(targets.get(state, 0))
     metrics.UNACCOUNTED.set(unaccounted or 0)
     metrics.REFRESHED.set(time.time())

@@ -67,6 +67,14 @@ DIRTY_AGE = Gauge(
 DEAD_LETTERS = Gauge("stressvision_dead_letters", "Refused events that were not sent again", multiprocess_mode=_NEWEST)
 AGENTS = Gauge("stressvision_agents", "Devices, by how they are", ["state"], multiprocess_mode=_NEWEST)
 CLONED = Gauge("stressvision_devices_cloned", "Devices whose key is in use twice; must be 0", multiprocess_mode=_NEWEST)
+ROLLOUT_HALTS = Counter("stressvision_rollouts_halts_total", "Rollouts that went back, by what was wrong", ["why"])
+ROLLOUTS = Gauge("stressvision_rollouts", "Rollouts, by state", ["state"], multiprocess_mode=_NEWEST)
+ROLLOUT_DEVICES = Gauge(
+    "stressvision_rollout_devices",
+    "Devices of the newest rollout that was started",
+    ["state"],
+    multiprocess_mode=_NEWEST,
+)
 UNACCOUNTED = Gauge(
     "stressvision_unaccounted_events",
     "Events that devices made and nobody stored, refused, reported lost or still holds; must be 0",

@@ -16,6 +16,7 @@ from stressvision_store.session import create_engine, transaction
 from stressvision_worker import metrics
 from stressvision_worker.gauges import refresh_gauges
 from stressvision_worker.models import refresh_models
+from stressvision_worker.rollouts import step_rollouts
 from stressvision_worker.rollups import work_off
 from stressvision_worker.settings import Settings
 
@@ -126,6 +127,9 @@ class Work:
     def refresh_models(self) -> None:
         refresh_models(self._resources.engine, self._settings.signing_keys)
 
+    def step_rollouts(self) -> None:
+        step_rollouts(self._resources.engine)
+
     def refresh_gauges(self) -> None:
         refresh_gauges(self._resources.engine)
 
@@ -137,6 +141,7 @@ TASKS: Final[dict[str, Callable[[Work], None]]] = {
     "accounts.fold": Work.fold_tallies,
     "partitions.ensure": Work.ensure_partitions,
     "retention.apply": Work.apply_retention,
+    "rollouts.step": Work.step_rollouts,
     "gauges.refresh": Work.refresh_gauges,
     "models.refresh": Work.refresh_models,
 }

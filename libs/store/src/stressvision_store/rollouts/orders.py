@@ -110,6 +110,23 @@ def live_rollout(session: Session) -> Rollout | None:
     return session.exec(select(Rollout).where(col(Rollout.live))).one_or_none()
 
 
+def refuse_while_live(session: Session, version: str) -> None:
+    """Raise `ConflictError` when the fleet is to run another model while a rollout decides that."""
+    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    other, current = live_rollout(session), devices.desired_model(session)
+    if other is not None and (current is None or current.version != version):
+        raise ConflictError(
+            f"rollout {other.id} of {other.version} is {other.state}; halt it first, or wait until it is over"
+        )
+
+
+def refuse_in_use(session: Session, version: str) -> None:
+    """Raise `ConflictError` when a live rollout brings this model, or would go back to it."""
+    other = live_rollout(session)
+    if other is not None and version in (other.version, other.previous_version):
+        raise ConflictError(f"rollout {other.id} of {other.version} is {other.state} and needs model {version!r}")
+
+
 def _undo(session: Session, rollout: Rollout) -> None:
     other = live_rollout(session)
     if other is not None:

@@ -35,7 +35,7 @@ _SPANS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What a step did to a rollout."""
+    """What a step did to a rollout; `cause` and `reason` are why it was last held or halted."""
 
     rollout_id: int
     before: RolloutState
@@ -161,7 +161,7 @@ def _follow(session: Session, rollout: Rollout, plan: Plan, decision: Decision, 
         session, actor=ACTOR, action=f"rollout.{decision.state}", subject=f"rollout {rollout.id}",
         stage=rollout.stage, cause=decision.cause, reason=decision.reason,
     )  # fmt: skip
-    return Move(rollout.id or 0, before, decision.state, decision.cause, decision.reason)
+    return Move(rollout.id or 0, before, decision.state, cast("Cause | None", rollout.cause), rollout.reason)
 
 
 def enter(rollout: Rollout, plan: Plan, decision: Decision, now: datetime) -> None:

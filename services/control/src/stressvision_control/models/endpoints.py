@@ -18,6 +18,7 @@ from stressvision_store.refusals import InvalidError
 from stressvision_store.repository import publishing
 from stressvision_store.repository.keys import KeyFileError, read_server_keys
 from stressvision_store.repository.metadata import NoKeyError, NoRepositoryError
+from stressvision_store.rollouts import orders
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 readers = allow("admin", "operator", "ml")
@@ -98,6 +99,7 @@ def override_gates(session: SessionDep, caller: CallerDep, version: Version, bod
 @router.post("/{version}/retire", summary="Have a model never be used again", **allow("admin", "operator"))
 def retire_model(session: SessionDep, caller: CallerDep, version: Version, request: Request) -> ModelDetail:
     """Where the server has the targets key, devices are not offered it any more from now on."""
+    orders.refuse_in_use(session, version)
     row = model_versions.retire_model(session, version)
     audit.append(session, actor=caller.actor, action="model.retire", subject=f"model {version}")
     notice = None
@@ -112,7 +114,8 @@ def retire_model(session: SessionDep, caller: CallerDep, version: Version, reque
 
 @router.post("/{version}/desire", summary="Have the whole fleet run this model", **allow("admin", "operator"))
 def desire_model(session: SessionDep, caller: CallerDep, version: Version) -> ModelDetail:
-    """Devices of no rollout are told with their next heartbeat. One published model is desired at a time."""
+    """Devices are told with their next heartbeat. One published model is desired at a time; no rollout may be live."""
+    orders.refuse_while_live(session, version)
     row = model_versions.desire_model(session, version)
     audit.append(session, actor=caller.actor, action="model.desire", subject=f"model {version}")
     return detail_of(session, row)
