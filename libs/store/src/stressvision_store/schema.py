@@ -13,11 +13,19 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
-from stressvision_store import fleet_tables, model_tables, rollout_tables, tables, training_tables, workforce_tables
+from stressvision_store import (
+    alert_tables,
+    fleet_tables,
+    model_tables,
+    rollout_tables,
+    tables,
+    training_tables,
+    workforce_tables,
+)
 from stressvision_store.session import create_engine
 
 METADATA = SQLModel.metadata
-TABLE_MODULES = (tables, workforce_tables, fleet_tables, model_tables, rollout_tables, training_tables)
+TABLE_MODULES = (tables, workforce_tables, fleet_tables, model_tables, rollout_tables, training_tables, alert_tables)
 """Named so that importing this module fills `METADATA`."""
 
 _LOCK = 0x53560002

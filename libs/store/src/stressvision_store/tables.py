@@ -92,6 +92,7 @@ class RawEvent(SQLModel, table=True):
     __tablename__ = "events"
     __table_args__ = (
         Index("events_device_started", "device_id", "started_at"),
+        Index("events_fatigue_opened", "received_at", postgresql_where=text("condition = 2 AND phase = 1")),
         {"postgresql_partition_by": "RANGE (event_id)"},
     )
     event_id: UUID = Field(primary_key=True)

@@ -69,6 +69,7 @@ def _run_worker(settings: Settings) -> None:
     from prometheus_client.multiprocess import MultiProcessCollector
 
     from stressvision_store.session import create_engine
+    from stressvision_worker.alerts import start_alerts
     from stressvision_worker.app import create_celery
     from stressvision_worker.watch import Watch
 
@@ -78,12 +79,14 @@ def _run_worker(settings: Settings) -> None:
     app = create_celery(settings)
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=1, name="stressvision-worker-watch")
     watch = Watch(engine, stuck_s=settings.stuck_s)
+    alerts = start_alerts(settings.database_url.get_secret_value())
     server, _ = start_http_server(settings.metrics_port, settings.metrics_host, registry)
     _ask_at_start(app)
     watch.start(app)
     try:
         app.worker_main(_arguments(settings))
     finally:
+        alerts.stop()
         server.shutdown()
         server.server_close()
 
