@@ -14,8 +14,8 @@ from stressvision_agent.directives import Directives
 from stressvision_agent.drafts import AnyDraft
 from stressvision_agent.health import notify, watchdog_interval_s
 from stressvision_agent.heartbeat import AGENT_VERSION, Heartbeater
-from stressvision_agent.identity import load_identity
 from stressvision_agent.metrics import LOOP_FAILURES
+from stressvision_agent.rotation import KeptIdentity, Rotation
 from stressvision_agent.sender import Sender
 from stressvision_agent.settings import Settings
 from stressvision_agent.sight import Sight
@@ -60,7 +60,7 @@ class Agent:
     def __init__(self, settings: Settings, build_seeing: BuildSeeing, clock: Clock | None = None) -> None:
         """Raise `IdentityError`, `SpoolBusyError`, or what `build_seeing` raises."""
         clock = clock or SystemClock()
-        identity = load_identity(settings.key_file, settings.enrolled_file)
+        identity = KeptIdentity(settings.key_file, settings.enrolled_file)
         self.stop = threading.Event()
         self.failure: Exception | None = None
         self._ended = threading.Event()
@@ -78,9 +78,11 @@ class Agent:
                 settings, identity, timeline, clock, self._directives, self.spool.appended.set, resources
             )
             self._seeing = build_seeing(clock, self._directives, self.record, self._updater.first_model)
+            rotation = Rotation(identity, client, timeline.now)
             heartbeater = Heartbeater(
-                self.spool, client, timeline, clock, self._directives, settings, self._seeing.sight, self._updater
-            )
+                self.spool, client, timeline, clock, self._directives, settings,
+                self._seeing.sight, self._updater, rotation,
+            )  # fmt: skip
             self._sender = Sender(self.spool, uploader, heartbeater, timeline, clock)
             if settings.metrics.port:
                 resources.callback(expose(settings.metrics.port))

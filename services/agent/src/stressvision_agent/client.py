@@ -15,13 +15,13 @@ import msgspec
 import zstandard
 
 from stressvision_agent.clock import Clock
-from stressvision_agent.identity import Identity
 from stressvision_agent.settings import ServerSettings
 from stressvision_contracts.fleet import (
     ASSERTION_TYPE,
     Enrolment,
     EnrolmentRequest,
     Heartbeat,
+    KeyRotation,
     Token,
 )
 
@@ -105,13 +105,20 @@ class Time(Protocol):
     def observe_date(self, header: str | None, sent_s: float, received_s: float) -> None: ...
 
 
+class Signs(Protocol):
+    """Who a client speaks as; `refresh` when the server no longer knows it so."""
+
+    def assertion(self, now: datetime) -> str: ...
+    def refresh(self) -> None: ...
+
+
 class DeviceClient:
     """Speaks as one enrolled device. Not thread-safe: each thread has its own."""
 
     def __init__(
         self,
         http: httpx.Client,
-        identity: Identity,
+        identity: Signs,
         timeline: Time,
         clock: Clock,
         *,
@@ -127,6 +134,9 @@ class DeviceClient:
 
     def heartbeat(self, report: Heartbeat) -> Answer:
         return self._authorised("/v1/heartbeat", msgspec.json.encode(report), dict(_JSON))
+
+    def post_key(self, wanted: KeyRotation) -> Answer:
+        return self._authorised("/v1/key", msgspec.json.encode(wanted), dict(_JSON))
 
     @contextmanager
     def open(self, path: str, headers: dict[str, str]) -> Iterator[httpx.Response | Answer]:
@@ -199,6 +209,7 @@ class DeviceClient:
             return None
         answer = self.fetch_token()
         if answer.status == httpx.codes.UNAUTHORIZED:
+            self._identity.refresh()
             answer = self.fetch_token()
         return None if answer.status == httpx.codes.OK else answer
 

@@ -10,6 +10,7 @@ from stressvision_agent.identity import (
     load_enrolled,
     load_or_make_key,
     public_key_text,
+    rotated_path,
     save_enrolled,
 )
 from stressvision_agent.settings import Settings
@@ -27,6 +28,9 @@ def join(settings: Settings, code: str) -> Enrolled:
             f"already enrolled as device {already.device_id} at {already.server}; "
             f"to join anew, stop the agent and move {settings.device.state_dir} away"
         )
+    # a key that replaced another belongs to the enrolment that has ended
+    if (rotated := rotated_path(settings.key_file, settings.enrolled_file)) != settings.key_file:
+        rotated.unlink(missing_ok=True)
     key = load_or_make_key(settings.key_file)
     request = EnrolmentRequest(
         code=code,

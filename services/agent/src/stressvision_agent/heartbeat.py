@@ -12,7 +12,8 @@ from stressvision_agent.client import Answer
 from stressvision_agent.clock import Clock
 from stressvision_agent.directives import Directives, PauseReason
 from stressvision_agent.health import disk_free_bytes, temperature_c, throttled, uptime_s
-from stressvision_agent.metrics import HEARTBEATS, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_OLDEST_AGE
+from stressvision_agent.identity import IdentityError
+from stressvision_agent.metrics import HEARTBEATS, LOOP_FAILURES, SPOOL_BYTES, SPOOL_EVENTS, SPOOL_OLDEST_AGE
 from stressvision_agent.settings import Settings
 from stressvision_agent.sight import Sight
 from stressvision_agent.spool import Spool
@@ -41,6 +42,12 @@ class Updating(Protocol):
     def is_under_way(self) -> bool: ...
 
 
+class Rotates(Protocol):
+    """What gives this device a new key."""
+
+    def step(self, *, asked: bool) -> bool: ...
+
+
 class Heartbeater:
     """Not thread-safe: it belongs to the sending thread. While a new model is on its way it beats faster."""
 
@@ -54,10 +61,12 @@ class Heartbeater:
         settings: Settings,
         sight: Callable[[], Sight] = Sight,
         updating: Updating | None = None,
+        rotation: Rotates | None = None,
     ) -> None:
         self._spool, self._server, self._timeline, self._clock = spool, server, timeline, clock
         self._directives, self._settings, self._sight = directives, settings, sight
-        self._updating = updating
+        self._updating, self._rotation = updating, rotation
+        self._key_asked = False
         self._beaten_s: float | None = None
         self._stretch = 1.0
         self._reported: ModelUpdate | None = None
@@ -67,6 +76,7 @@ class Heartbeater:
         if self._left_s() <= 0:
             began_s = self._clock.monotonic()
             self.beat()
+            self._rotate()
             self._beaten_s = began_s
             self._stretch = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - no secret
         return max(self._left_s(), 0.0)
@@ -104,8 +114,19 @@ class Heartbeater:
         HEARTBEATS.labels(outcome="answered").inc()
         self._reported = report.update
         self._timeline.observe_server(reply.server_time, sent_s, received_s)
+        self._key_asked = reply.rotate_key
         self._directives.obey(reply)
         return True
+
+    def _rotate(self) -> None:
+        asked, self._key_asked = self._key_asked, False
+        if self._rotation is None:
+            return
+        try:
+            self._rotation.step(asked=asked)
+        except (OSError, IdentityError):
+            LOOP_FAILURES.labels(loop="rotate").inc()
+            log.exception("new key cannot be kept; the old one goes on")
 
     def report(self) -> Heartbeat:
         status, sight = self._spool.status(), self._sight()

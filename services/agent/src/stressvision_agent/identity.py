@@ -24,6 +24,7 @@ from stressvision_contracts.fleet import ASSERTION_AUDIENCE
 
 ASSERTION_LIFETIME = timedelta(seconds=60)
 CREDENTIAL_NAME = "device.key"
+ROTATED_NAME = "rotated.key"
 
 
 class IdentityError(RuntimeError):
@@ -42,18 +43,21 @@ class Identity:
     key: Ed25519PrivateKey
     enrolled: Enrolled
 
-    def assertion(self, now: datetime) -> str:
+    def assertion(self, now: datetime, audience: str = ASSERTION_AUDIENCE) -> str:
         """An RFC 7523 client assertion signed by the device, good for a minute from `now`."""
         name = str(self.enrolled.device_id)
         claims = {
             "iss": name,
             "sub": name,
-            "aud": ASSERTION_AUDIENCE,
+            "aud": audience,
             "iat": int(now.timestamp()),
             "exp": int((now + ASSERTION_LIFETIME).timestamp()),
             "jti": uuid.uuid4().hex,
         }
         return jwt.encode(claims, self.key, algorithm="EdDSA")
+
+    def refresh(self) -> None:
+        """Its key was given, there is nothing to read again."""
 
 
 def public_key_text(key: Ed25519PrivateKey) -> str:
@@ -66,6 +70,11 @@ def load_or_make_key(path: Path) -> Ed25519PrivateKey:
     """Read the private key at `path`, or make one there that only its owner may read."""
     if path.exists():
         return load_key(path)
+    return make_key(path)
+
+
+def make_key(path: Path) -> Ed25519PrivateKey:
+    """Make a private key at `path` that only its owner may read."""
     path.parent.mkdir(parents=True, exist_ok=True)
     key = Ed25519PrivateKey.generate()
     write_whole(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
@@ -99,6 +108,14 @@ def key_path(configured: Path) -> Path:
     return copy if copy is not None and copy.exists() else configured
 
 
+def rotated_path(configured: Path, enrolled_file: Path) -> Path:
+    """Where a key that replaces the first one lies: in its place, or in the state folder when that is not the agent's.
+
+    The file that the settings name may be root's, and systemd's copy of it cannot be written.
+    """
+    return configured if configured.parent == enrolled_file.parent else enrolled_file.with_name(ROTATED_NAME)
+
+
 def _credential() -> Path | None:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     return Path(folder, CREDENTIAL_NAME) if folder else None
@@ -125,4 +142,5 @@ def load_identity(key_file: Path, enrolled_file: Path) -> Identity:
         raise IdentityError(
             f"this device is not enrolled ({enrolled_file} is missing): run `stressvision-agent enroll`"
         )
-    return Identity(load_key(key_path(key_file)), enrolled)
+    rotated = rotated_path(key_file, enrolled_file)
+    return Identity(load_key(rotated if rotated.exists() else key_path(key_file)), enrolled)

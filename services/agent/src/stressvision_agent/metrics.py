@@ -23,3 +23,4 @@ LOOP_FAILURES = Counter("stressvision_agent_loop_failures_total", "Unexpected er
 PAUSED = Gauge("stressvision_agent_paused", "1 while nothing may be seen")
 WITHHELD = Counter("stressvision_agent_events_withheld_total", "Drafts that the site's profile does not let exist")
 DIRECTIVE_FAILURES = Counter("stressvision_agent_directive_failures_total", "Server's wishes not kept or not read")
+KEY_ROTATIONS = Counter("stressvision_agent_key_rotations_total", "New keys, by what came of them", ["outcome"])

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime
 
-from stressvision_agent.client import DeviceClient, Time, open_http
+from stressvision_agent.client import DeviceClient, Signs, Time, open_http
 from stressvision_agent.clock import Clock
 from stressvision_agent.directives import Directives
-from stressvision_agent.identity import Identity
 from stressvision_agent.settings import Settings
 from stressvision_agent.updates.obtaining import Obtaining
 from stressvision_agent.updates.slots import Loading, Slots
@@ -39,7 +38,7 @@ def open_slots(settings: Settings) -> Slots:
 
 def open_updater(
     settings: Settings,
-    identity: Identity,
+    identity: Signs,
     time: Time,
     clock: Clock,
     directives: Directives,
