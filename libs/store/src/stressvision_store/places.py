@@ -9,12 +9,14 @@ from stressvision_contracts.labels import SiteProfile
 from stressvision_store.changes import ALWAYS, attribution_changed
 from stressvision_store.local_time import check_time_zone
 from stressvision_store.paging import one, take
+from stressvision_store.profiles import refuse_wide_birth
 from stressvision_store.refusals import ConflictError
 from stressvision_store.workforce_tables import Area, Site, Station
 
 
 def create_site(session: Session, *, name: str, time_zone: str, profile: SiteProfile = "safety") -> Site:
     check_time_zone(time_zone)
+    refuse_wide_birth(profile)
     if find_site(session, name) is not None:
         raise ConflictError(f"there is a site {name!r} already", field="name")
     site = Site(name=name, time_zone=time_zone, profile=profile)
@@ -46,13 +48,6 @@ def change_site(session: Session, site_id: int, *, name: str | None = None, time
         site.time_zone = time_zone
         session.flush()
         attribution_changed(session, site_id=site_id, since=ALWAYS)
-    session.flush()
-    return site
-
-
-def set_profile(session: Session, site_id: int, profile: SiteProfile) -> Site:
-    site = one(session, Site, site_id, "site", lock=True)
-    site.profile = profile
     session.flush()
     return site
 

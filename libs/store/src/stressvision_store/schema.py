@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 from stressvision_store import (
-    alert_tables,
     fleet_tables,
     model_tables,
+    privacy_tables,
     rollout_tables,
     tables,
     training_tables,
@@ -25,7 +25,15 @@ from stressvision_store import (
 from stressvision_store.session import create_engine
 
 METADATA = SQLModel.metadata
-TABLE_MODULES = (tables, workforce_tables, fleet_tables, model_tables, rollout_tables, training_tables, alert_tables)
+TABLE_MODULES = (
+    tables,
+    workforce_tables,
+    fleet_tables,
+    model_tables,
+    rollout_tables,
+    training_tables,
+    privacy_tables,
+)
 """Named so that importing this module fills `METADATA`."""
 
 _LOCK = 0x53560002

@@ -121,7 +121,10 @@ class CheckIn(SQLModel, table=True):
 
 
 class Consent(SQLModel, table=True):
-    """A person's consent to a version of the notice; without one that is active at the time, nothing is attributed."""
+    """A person's consent to a version of the notice; without one that is active at the time, nothing is attributed.
+
+    `language`: of the text the person was given. `recorded_by`, `withdrawn_by`: who wrote it down here.
+    """
 
     __tablename__ = "consents"
     id: int | None = Field(default=None, primary_key=True)
@@ -129,6 +132,9 @@ class Consent(SQLModel, table=True):
     notice_version: str
     given_at: datetime = Field(sa_type=Timestamp)
     withdrawn_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    language: str | None = None
+    recorded_by: str | None = None
+    withdrawn_by: str | None = None
 
 
 class ApiToken(SQLModel, table=True):

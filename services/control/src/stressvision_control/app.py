@@ -34,6 +34,7 @@ from stressvision_control.roster.endpoints import router as roster
 from stressvision_control.security import FailedAttempts
 from stressvision_control.settings import Settings
 from stressvision_control.shifts.endpoints import router as shifts
+from stressvision_control.sites.endpoints import changes as profile_changes
 from stressvision_control.sites.endpoints import router as sites
 from stressvision_control.stations.endpoints import router as stations
 from stressvision_control.status.endpoints import router as status
@@ -58,7 +59,7 @@ MAX_OCTETS = 16 << 20
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 ROUTERS = (
-    status, sites, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
+    status, sites, profile_changes, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
     devices, enrolment_codes, dead_letters, models, model_files, model_repository, rollouts,
     training_jobs, held_jobs, trainers, pictures, tokens, audit, health.router,
 )  # fmt: skip

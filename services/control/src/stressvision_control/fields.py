@@ -61,6 +61,10 @@ def _local_time(text: object) -> time:
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100), AfterValidator(_printable)
 ]
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=10, max_length=500), AfterValidator(_printable)
+]
+"""Kept in the audit, and so for years: it names no person but by pseudonym."""
 Badge = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_printable)
 ]

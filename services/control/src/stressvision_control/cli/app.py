@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from stressvision_control.cli import (
+    audit,
     dataset,
     devices,
     fleet,
@@ -45,7 +46,7 @@ for name, group in {
     "dataset": dataset.dataset,
     "training": training.training,
     "tokens": tokens.tokens,
-    "audit": tokens.audit,
+    "audit": audit.audit,
 }.items():
     app.add_typer(group, name=name)
 

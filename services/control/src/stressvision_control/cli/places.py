@@ -39,11 +39,43 @@ def create_site(
 
 
 @sites.command("profile")
-def set_profile(context: typer.Context, site: str, profile: str, as_json: JsonOption = False) -> None:
-    """Set which classes may exist at a site: off, fatigue_only, safety or full."""
+def change_profile(
+    context: typer.Context,
+    site: str,
+    profile: str,
+    reason: Annotated[str | None, typer.Option(help="Why; needed to widen it.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Narrow what may exist at a site at once, or propose to widen it: off, fatigue_only, safety, full."""
     api = open_api(context, as_json=as_json)
-    changed = api.put(f"/v1/sites/{api.site(site)}/profile", {"profile": profile})
-    say(f"site {changed['name']}: profile {changed['profile']}", changed, as_json=as_json)
+    change = api.put(f"/v1/sites/{api.site(site)}/profile", {"profile": profile, "reason": reason})
+    if change["state"] == "proposed":
+        message = f"profile change {change['id']} waits for another person: stressvision sites confirm {change['id']}"
+    else:
+        message = f"site {site}: profile {change['after']}"
+    say(message, change, as_json=as_json)
+
+
+@sites.command("profile-changes")
+def list_profile_changes(context: typer.Context, site: SiteFilter = None, as_json: JsonOption = False) -> None:
+    """List changes of profiles, newest first."""
+    api = open_api(context, as_json=as_json)
+    rows = api.every("/v1/profile-changes", site_id=api.site(site) if site else None)
+    show(list(rows), as_json=as_json)
+
+
+@sites.command("confirm")
+def confirm_profile(context: typer.Context, change_id: int, as_json: JsonOption = False) -> None:
+    """Confirm the wider profile that another person proposed."""
+    change = open_api(context, as_json=as_json).post(f"/v1/profile-changes/{change_id}/confirm")
+    say(f"site {change['site_id']}: profile {change['after']}", change, as_json=as_json)
+
+
+@sites.command("reject")
+def reject_profile(context: typer.Context, change_id: int, as_json: JsonOption = False) -> None:
+    """Reject a proposed profile."""
+    change = open_api(context, as_json=as_json).post(f"/v1/profile-changes/{change_id}/reject")
+    say(f"profile change {change_id} is rejected", change, as_json=as_json)
 
 
 @areas.command("list")

@@ -1,4 +1,4 @@
-"""Who may use the control API, and who did or looked at what."""
+"""Who may use the control API, and as what."""
 
 from typing import Annotated
 
@@ -8,7 +8,6 @@ from stressvision_control.cli.client import open_api
 from stressvision_control.cli.output import JsonOption, say, show
 
 tokens = typer.Typer(no_args_is_help=True, help="Who may use the control API, and as what.")
-audit = typer.Typer(no_args_is_help=True, help="Who did or looked at what.")
 
 
 @tokens.command("list")
@@ -42,17 +41,3 @@ def revoke_token(context: typer.Context, token_id: int, as_json: JsonOption = Fa
     """Revoke a token."""
     changed = open_api(context, as_json=as_json).delete(f"/v1/tokens/{token_id}")
     say(f"token {token_id} ({changed['name']}) is revoked", changed, as_json=as_json)
-
-
-@audit.command("list")
-def list_entries(
-    context: typer.Context,
-    actor: Annotated[str | None, typer.Option(help="Only what this one did.")] = None,
-    action: Annotated[str | None, typer.Option(help="Only this action, for example employee.read_name.")] = None,
-    subject: Annotated[str | None, typer.Option(help="Only about this, for example 'employee 7'.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most, the newest first.")] = 50,
-    as_json: JsonOption = False,
-) -> None:
-    """List audit entries, newest first."""
-    page = open_api(context, as_json=as_json).get("/v1/audit", actor=actor, action=action, subject=subject, limit=limit)
-    show(page["items"], as_json=as_json)

@@ -2,19 +2,21 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from stressvision_control.dependencies import Page, PageDep, SessionDep, paged
-from stressvision_control.fields import Name, PathId
+from stressvision_control.fields import Id, Name, PathId
 from stressvision_control.security import CallerDep, allow
-from stressvision_control.sites.schemas import NewSite, ProfileChange, SiteChange, SiteView
-from stressvision_store import audit, places
+from stressvision_control.sites.schemas import NewSite, ProfileChangeView, ProfileWish, SiteChange, SiteView
+from stressvision_store import audit, places, profiles
 from stressvision_store.paging import one
+from stressvision_store.privacy_tables import ProfileChange
 from stressvision_store.workforce_tables import Site
 
 router = APIRouter(prefix="/v1/sites", tags=["sites"])
 readers = allow("admin", "operator", "hr", "safety", "ml", "privacy")
 writers = allow("admin", "operator")
+deciders = allow("admin", "privacy")
 
 
 @router.get("", summary="List sites", **readers)
@@ -49,17 +51,53 @@ def change_site(session: SessionDep, caller: CallerDep, site_id: PathId, body: S
     return SiteView.model_validate(site)
 
 
-@router.put("/{site_id}/profile", summary="Set which classes may exist at a site", **allow("admin", "privacy"))
-def set_profile(session: SessionDep, caller: CallerDep, site_id: PathId, body: ProfileChange) -> SiteView:
-    """Devices learn it with their next heartbeat; an off switch on the device wins."""
-    before = one(session, Site, site_id, "site").profile
-    site = places.set_profile(session, site_id, body.profile)
+@router.put("/{site_id}/profile", summary="Narrow or propose to widen what may exist at a site", **deciders)
+def change_profile(
+    session: SessionDep, caller: CallerDep, site_id: PathId, body: ProfileWish, response: Response
+) -> ProfileChangeView:
+    """A stricter profile holds at once. A wider one needs a reason and another person's confirmation (202).
+
+    Devices learn it with their next heartbeat; an off switch on the device wins.
+    """
+    change = profiles.change_profile(session, site_id, body.profile, actor=caller.actor, reason=body.reason)
+    response.status_code = 200 if change.state == "applied" else 202
+    return _noted(session, caller, change, "site.profile" if change.state == "applied" else "site.propose_profile")
+
+
+changes = APIRouter(prefix="/v1/profile-changes", tags=["sites"])
+
+
+@changes.get("", summary="List changes of profiles, newest first", **deciders)
+def list_changes(
+    session: SessionDep, page: PageDep, site_id: Annotated[Id | None, Query()] = None
+) -> Page[ProfileChangeView]:
+    rows = profiles.list_changes(session, site_id=site_id, after=page.after, limit=page.limit)
+    return paged([ProfileChangeView.model_validate(row) for row in rows], page.limit)
+
+
+@changes.post("/{change_id}/confirm", summary="Confirm what another person proposed", **deciders)
+def confirm_change(session: SessionDep, caller: CallerDep, change_id: PathId) -> ProfileChangeView:
+    """The wider profile holds from now on."""
+    change = profiles.confirm_change(session, change_id, actor=caller.actor)
+    return _noted(session, caller, change, "site.profile")
+
+
+@changes.post("/{change_id}/reject", summary="Reject a proposed profile", **deciders)
+def reject_change(session: SessionDep, caller: CallerDep, change_id: PathId) -> ProfileChangeView:
+    change = profiles.reject_change(session, change_id, actor=caller.actor)
+    return _noted(session, caller, change, "site.reject_profile")
+
+
+def _noted(session: SessionDep, caller: CallerDep, change: ProfileChange, action: str) -> ProfileChangeView:
     audit.append(
         session,
         actor=caller.actor,
-        action="site.profile",
-        subject=f"site {site_id}",
-        before=before,
-        after=body.profile,
+        action=action,
+        subject=f"site {change.site_id}",
+        change=change.id,
+        before=change.before,
+        after=change.after,
+        proposed_by=change.proposed_by,
+        reason=change.reason,
     )
-    return SiteView.model_validate(site)
+    return ProfileChangeView.model_validate(change)

@@ -1,7 +1,10 @@
 """What travels about sites."""
 
+from datetime import datetime
+from typing import Literal
+
 from stressvision_contracts.labels import SiteProfile
-from stressvision_control.fields import Body, Name, View
+from stressvision_control.fields import Body, Name, Reason, View
 
 
 class NewSite(Body):
@@ -19,8 +22,27 @@ class SiteChange(Body):
     time_zone: Name | None = None
 
 
-class ProfileChange(Body):
+class ProfileWish(Body):
+    """`reason` is needed for a profile that is wider than the present one."""
+
     profile: SiteProfile
+    reason: Reason | None = None
+
+
+class ProfileChangeView(View):
+    """`state`: proposed (until `expires_at`), applied, rejected or expired."""
+
+    id: int
+    site_id: int
+    before: SiteProfile
+    after: SiteProfile
+    reason: str | None
+    state: Literal["proposed", "applied", "rejected", "expired"]
+    proposed_by: str
+    proposed_at: datetime
+    expires_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
 
 
 class SiteView(View):

@@ -1,14 +1,43 @@
 """Privacy: a chained audit log, two people for a site's profile, notices, tombstones of what was erased."""
 
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import op
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+SCRIPTS = ("0007_audit.sql", "0007_profiles.sql", "0007_erasure.sql")
+UNDO = (
+    "DROP FUNCTION drop_erased_events",
+    "DROP TABLE erased_spans, erasures",
+    "ALTER TABLE consents DROP COLUMN language, DROP COLUMN recorded_by, DROP COLUMN withdrawn_by",
+    "DROP TABLE notices",
+    "DROP TRIGGER sites_profile ON sites",
+    "DROP FUNCTION note_profile, apply_profile_change",
+    "DROP TABLE profile_periods, profile_changes",
+    "REVOKE UPDATE (name, time_zone) ON sites FROM stressvision_control",
+    "GRANT UPDATE ON sites TO stressvision_control",
+    "DROP TRIGGER audit_kept ON audit",
+    "DROP TRIGGER audit_linked ON audit",
+    "DROP TABLE audit_links, audit_head",
+    "DROP FUNCTION drop_audit_entries, keep_audit, link_audit_entry, audit_hash",
+)
+
+
+def run(statements: str) -> None:
+    """Run SQL as it stands: no colon is a parameter, no percent sign a placeholder."""
+    op.get_bind().execution_options(no_parameters=True).exec_driver_sql(statements)
+
 
 def upgrade() -> None:
-    """Filled before the release."""
+    for script in SCRIPTS:
+        run(Path(__file__).with_name(script).read_text(encoding="utf-8"))
 
 
 def downgrade() -> None:
-    """Filled before the release."""
+    for statement in UNDO:
+        op.execute(sa.text(statement))

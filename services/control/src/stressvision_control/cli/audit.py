@@ -1,0 +1,94 @@
+"""Who did or looked at what, and whether anybody has tampered with that."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from stressvision_control.cli.client import REFUSED, Api, Row, fail, open_api
+from stressvision_control.cli.output import JsonOption, say, show
+from stressvision_store.audit_chain import BrokenChainError, Head, Link, Walk
+
+audit = typer.Typer(no_args_is_help=True, help="Who did or looked at what.")
+
+LINKS = 5000
+"""Asked for at a time."""
+
+
+@audit.command("list")
+def list_entries(
+    context: typer.Context,
+    actor: Annotated[str | None, typer.Option(help="Only what this one did.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only this action, for example employee.read_name.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Only about this, for example 'employee 7'.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many at most, the newest first.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List audit entries, newest first."""
+    page = open_api(context, as_json=as_json).get("/v1/audit", actor=actor, action=action, subject=subject, limit=limit)
+    show(page["items"], as_json=as_json)
+
+
+@audit.command("head")
+def show_head(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Print where the chain ends, as PLACE:HASH; keep it somewhere else."""
+    head = open_api(context, as_json=as_json).get("/v1/audit/head")
+    say(f"{head['place']}:{head['hash']}", head, as_json=as_json)
+
+
+@audit.command("verify")
+def verify(
+    context: typer.Context,
+    expect: Annotated[
+        list[str] | None, typer.Option(help="PLACE:HASH that `audit head` once printed; repeatable.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the chain again from the entries, on this machine; exit with 1 at the first that does not fit."""
+    api = open_api(context, as_json=as_json)
+    try:
+        entries = _walk(api, dict(_noted(text) for text in expect or []))
+    except BrokenChainError as broken:
+        found = {"whole": False, "why": broken.why, "place": broken.place, "entry_id": broken.entry_id}
+        entry = f", entry {broken.entry_id}" if broken.entry_id is not None else ""
+        say(f"broken at place {broken.place}{entry}: {broken.why}", found, as_json=as_json)
+        raise typer.Exit(REFUSED) from None
+    say(f"whole: {entries} entries fit", {"whole": True, "entries": entries}, as_json=as_json)
+
+
+def _walk(api: Api, expected: dict[int, bytes]) -> int:
+    """How many entries were made again."""
+    row = api.get("/v1/audit/head")
+    head = Head(
+        place=row["place"],
+        hash=bytes.fromhex(row["hash"]),
+        dropped_place=row["dropped_place"],
+        dropped_hash=bytes.fromhex(row["dropped_hash"]),
+        loose=row["loose"],
+    )
+    walk = Walk(head, expected=expected)
+    for links in _pages(api, after=head.dropped_place, until=head.place):
+        walk.take(links)
+    walk.finish()
+    return head.place - head.dropped_place
+
+
+def _pages(api: Api, *, after: int | None, until: int) -> Iterator[list[Link]]:
+    while after is not None and after < until:
+        page = api.get("/v1/audit/links", after=after, limit=LINKS)
+        yield [_link(row) for row in page["items"]]
+        after = page["next"]
+
+
+def _link(row: Row) -> Link:
+    at = datetime.fromisoformat(row["at"]) if row["at"] is not None else None
+    return Link(**{**row, "hash": bytes.fromhex(row["hash"]), "at": at})
+
+
+def _noted(text: str) -> tuple[int, bytes]:
+    place, _, digest = text.partition(":")
+    try:
+        return int(place), bytes.fromhex(digest)
+    except ValueError:
+        fail(f"{text!r} is not PLACE:HASH as `stressvision audit head` prints it", 2)
