@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 from stressvision_store import (
+    alert_tables,
     fleet_tables,
     model_tables,
     privacy_tables,
@@ -33,6 +34,7 @@ TABLE_MODULES = (
     rollout_tables,
     training_tables,
     privacy_tables,
+    alert_tables,
 )
 """Named so that importing this module fills `METADATA`."""
 
