@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stressvision_agent.client import EnrolmentError
+from stressvision_agent.client import RefusedError
 from stressvision_agent.enrolment import join
 from stressvision_agent.identity import IdentityError
 from stressvision_agent.settings import ServerSettings, Settings, SettingsError, check_url, load_settings
@@ -51,7 +51,7 @@ def _said_plainly() -> Iterator[None]:
     """Faults that a person can mend end the program with one line, not a traceback."""
     try:
         yield
-    except (SettingsError, IdentityError, EnrolmentError, SpoolBusyError, ValueError) as error:
+    except (IdentityError, RefusedError, SpoolBusyError, ValueError) as error:
         _fail(str(error))
     except (OSError, sqlite3.Error) as error:
         _fail(f"{type(error).__name__}: {error}")
@@ -162,6 +162,34 @@ def run(
         if agent.failure is not None:
             _fail(f"seeing ended: {agent.failure}")
         _show({"waiting": left}, as_json=as_json)
+
+
+@app.command()
+def update(
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder with an exported repository: metadata/ and targets/.")
+    ] = None,
+    version: Annotated[str | None, typer.Option("--version", help="Which model, where there are several.")] = None,
+    status: Annotated[bool, typer.Option("--status", help="Only say how it stands.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take a model from a folder, as from a USB stick, the agent running or not; or say which models are here."""
+    with _said_plainly():
+        if (source is None) != status:
+            raise SettingsError("give either --from FOLDER or --status")
+        from stressvision_agent import model_commands
+
+        _show(model_commands.update(load_settings(config or DEFAULT_CONFIG), source, version), as_json=as_json)
+
+
+@app.command("rotate-key")
+def rotate_key(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Make a new key for this device and have the server know it by that; the agent may be running."""
+    with _said_plainly():
+        from stressvision_agent import model_commands
+
+        _show(model_commands.rotate_key(load_settings(config or DEFAULT_CONFIG)), as_json=as_json)
 
 
 @app.command()

@@ -48,7 +48,11 @@ class _NoAnswerOfOursError(httpx.HTTPError):
     pass
 
 
-class EnrolmentError(RuntimeError):
+class RefusedError(RuntimeError):
+    """What was asked for was not done; the message says why and what to do."""
+
+
+class EnrolmentError(RefusedError):
     """The server did not take this device; the message says why and what to do."""
 
 

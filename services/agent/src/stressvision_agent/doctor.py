@@ -18,6 +18,7 @@ from stressvision_agent.settings import Settings
 from stressvision_agent.spool import DATABASE
 from stressvision_agent.spool_status import read_status
 from stressvision_agent.timeline import STEP_S, Anchor, Timeline
+from stressvision_agent.updates.by_hand import status
 from stressvision_vision.classifier import Classifier, ModelError, OutputError
 from stressvision_vision.faces import DetectorError, open_detector
 
@@ -53,6 +54,7 @@ def examine(settings: Settings, clock: Clock | None = None) -> Iterator[Finding]
         "server": lambda: _server(settings, clock),
         "clock": lambda: _clock(settings, clock),
         "model": lambda: _model(settings),
+        "models over the air": lambda: _updates(settings),
         "detector": lambda: _detector(settings),
         "camera": lambda: _camera(settings, clock),
         "disk": lambda: _disk(settings),
@@ -131,6 +133,17 @@ def _model(settings: Settings) -> str:
     spec = classifier.manifest.input
     classifier.probabilities(np.zeros((spec.height, spec.width), np.uint8))
     return f"{classifier.manifest.version} runs in {classifier.runtime}"
+
+
+def _updates(settings: Settings) -> str:
+    facts = status(settings)
+    for name in ("current", "good"):
+        if facts[name].startswith("broken"):
+            raise FaultError(f"the {name} model is {facts[name]}; another is used until the server sends it again")
+    if facts["state"] is None:
+        return f"{facts['current']} is in use, no other was ever offered"
+    last = f"{facts['offered']} was {facts['state']}" + (f": {facts['reason']}" if facts["reason"] else "")
+    return f"{facts['current']} is in use; {last}"
 
 
 def _detector(settings: Settings) -> str:

@@ -9,6 +9,7 @@ from stressvision_agent.clock import Clock
 from stressvision_agent.directives import Directives
 from stressvision_agent.settings import Settings
 from stressvision_agent.updates.obtaining import Obtaining
+from stressvision_agent.updates.offers import Offers
 from stressvision_agent.updates.slots import Loading, Slots
 from stressvision_agent.updates.sources import ServerSource
 from stressvision_agent.updates.updater import ModelUpdater
@@ -36,6 +37,11 @@ def open_slots(settings: Settings) -> Slots:
     return Slots(settings.models_dir, settings.update_file, Loading(vision.model, vision.threads, vision.delegate))
 
 
+def offers_of(slots: Slots) -> Offers:
+    """Return where a person at the device leaves an offer."""
+    return Offers(slots.shelf.folder / "offer.json")
+
+
 def open_updater(
     settings: Settings,
     identity: Signs,
@@ -51,4 +57,4 @@ def open_updater(
     http = resources.enter_context(open_http(settings.server))
     source = ServerSource(DeviceClient(http, identity, borrowed, clock))
     obtaining = Obtaining(settings, slots.shelf, slots.loading, source, borrowed.now)
-    return ModelUpdater(settings, slots, obtaining, directives, tell)
+    return ModelUpdater(settings, slots, obtaining, offers_of(slots), directives, tell)

@@ -39,6 +39,10 @@ class Shelf:
     def has(self, digest: str) -> bool:
         return (self.path(digest) / MANIFEST_NAME).is_file()
 
+    def digests(self) -> list[str]:
+        """Return those of all models that are here."""
+        return sorted(entry.name for entry in self._entries() if len(entry.name) == DIGEST_LENGTH)
+
     def kept(self, digest: str) -> Manifest | None:
         """Return the manifest of a model that is here whole; what is here was verified when it came."""
         if not self.has(digest):

@@ -48,13 +48,14 @@ class ModelUpdater:
         settings: Settings,
         slots: Slots,
         obtaining: Obtaining,
+        offers: Offers,
         directives: Directives,
         tell: Callable[[], None] = lambda: None,
     ) -> None:
         """`tell` is called when there is news for the server."""
         self._settings, self._slots, self._obtaining, self._directives = settings, slots, obtaining, directives
         self._tell = tell
-        self._offers = Offers(slots.shelf.folder / "offer.json")
+        self._offers = offers
         self._backoff = Backoff(settings.updates.backoff_first_s, settings.updates.backoff_last_s)
         self._adopt: Callable[[FaceClassifier], None] = lambda _: None
         self._in_use: Watched | None = None
