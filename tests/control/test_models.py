@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,39 +10,14 @@ import pytest
 
 from native.layout import ROOT
 from stressvision_store.devices import desired_model
-from stressvision_store.repository.birth import AllKeys, create_repository
-from stressvision_store.repository.keys import make_key, read_key
 from stressvision_store.session import transaction
-from support.control import ADMIN_TOKEN, Control, serve
-from support.database import Database
+from support.control import ADMIN_TOKEN, Control
 from support.manifests import MODEL, make_manifest
 
 pytestmark = pytest.mark.db
 
 OCTETS = {"Content-Type": "application/octet-stream"}
 REASON = {"reason": "looked at it for long"}
-
-
-@pytest.fixture
-def keys(tmp_path: Path) -> Path:
-    folder = tmp_path / "keys"
-    folder.mkdir()
-    for name in ("root", "targets", "online"):
-        make_key(folder / f"{name}.pem")
-    return folder
-
-
-@pytest.fixture
-def signing(database: Database, keys: Path) -> Iterator[Control]:
-    """A control API whose keys a repository was made with."""
-    signers = [read_key(keys / f"{name}.pem") for name in ("root", "targets", "online")]
-    with transaction(database.engine("owner")) as session:
-        create_repository(session, AllKeys([signers[0]], signers[1], signers[2]))
-    with serve(database, signing_keys=keys) as service:
-        service.person("Ana", "ml")
-        service.person("Berta", "operator")
-        service.person("Carla", "ml")
-        yield service
 
 
 def register(ml: httpx.Client, version: str = "test-1", **changes: Any) -> None:
