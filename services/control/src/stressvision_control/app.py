@@ -13,6 +13,8 @@ from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from stressvision_control import errors, health
+from stressvision_control.alerts.answers import router as alert_answers
+from stressvision_control.alerts.endpoints import router as alerts
 from stressvision_control.areas.endpoints import router as areas
 from stressvision_control.assignments.endpoints import router as assignments
 from stressvision_control.audit.endpoints import router as audit
@@ -61,7 +63,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ROUTERS = (
     status, sites, profile_changes, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
     devices, enrolment_codes, dead_letters, models, model_files, model_repository, rollouts,
-    training_jobs, held_jobs, trainers, pictures, tokens, audit, health.router,
+    training_jobs, held_jobs, trainers, pictures, alerts, alert_answers, tokens, audit, health.router,
 )  # fmt: skip
 
 

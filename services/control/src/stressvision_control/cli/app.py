@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from stressvision_control.cli import (
+    alerts,
     audit,
     dataset,
     devices,
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.command("status")(status.show_status)
 for name, group in {
+    "alerts": alerts.alerts,
     "sites": places.sites,
     "areas": places.areas,
     "stations": places.stations,
