@@ -217,6 +217,22 @@ def test_what_the_profile_forbids_is_not_kept_in_the_dead_letters_either():
     assert judged.flush.letters[0].body == b""
 
 
+@pytest.mark.parametrize(
+    ("event", "reason", "kept"),
+    [
+        (make_window(model_version="unheard-of"), "profile", False),
+        (make_window(event_id="00000000-0000-4000-8000-000000000000"), "bad_id", False),
+        (make_episode(condition="stress", event_id="00000000-0000-4000-8000-000000000000"), "bad_id", False),
+        (make_window(mood="bleak"), "unknown_field", False),
+        (make_window(**FATIGUE_ONLY, model_version="unheard-of"), "unknown_model", True),
+    ],
+)
+def test_refused_for_something_else_it_is_kept_only_if_the_profile_allows_it(event, reason, kept):
+    judged = judge_events(event, terms=replace(TERMS, profile="fatigue_only"))
+    assert [letter.reason for letter in judged.flush.letters] == [reason]
+    assert (judged.flush.letters[0].body != b"") == kept
+
+
 def test_a_smuggled_picture_is_not_kept_whole():
     judged = judge_events(make_window(picture="x" * 50_000))
     assert len(judged.flush.letters[0].body) == MAX_LETTER_BYTES

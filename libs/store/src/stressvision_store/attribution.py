@@ -1,4 +1,4 @@
-"""To whom a moment in front of a device belongs, as SQL: device → station → shift → break → person → consent.
+"""To whom a moment in front of a device belongs, as SQL: device → station → profile → shift → break → person → consent.
 
 Everything is read as it stood at that moment. Local times become instants by `(date + time) AT TIME ZONE zone`: a time
 that a clock change skips lies one hour later, one that it repeats means the second.
@@ -60,7 +60,9 @@ _CHECK_IN = f"""
           AND (later.checked_in_at, later.id) > (latest.checked_in_at, latest.id))"""  # noqa: S608
 
 _PLACE = """
-    SELECT p.station_id, st.area_id, a.site_id, z.time_zone
+    SELECT p.station_id, st.area_id, a.site_id, z.time_zone, (
+        SELECT held.profile FROM profile_periods held
+        WHERE held.site_id = z.id AND held.since <= moment.at ORDER BY held.since DESC LIMIT 1) AS profile
     FROM placements p
     JOIN stations st ON st.id = p.station_id JOIN areas a ON a.id = st.area_id JOIN sites z ON z.id = a.site_id
     WHERE p.device_id = moment.device_id AND p.placed_at <= moment.at
@@ -91,6 +93,7 @@ _WHO = f"""
 _REASON = """
     CASE
         WHEN place.station_id IS NULL THEN 'no_station'
+        WHEN place.profile = 'off' THEN 'profile'
         WHEN who.shift_id IS NULL THEN 'no_shift'
         WHEN who.in_break THEN 'break'
         WHEN who.employee_id IS NULL THEN 'no_employee'
@@ -101,11 +104,14 @@ _REASON = """
 
 ATTRIBUTED = f"""
     SELECT moment.*, {_REASON} AS reason,
-        who.employee_id, who.shift_id, who.shift_date, place.area_id, place.site_id
+        who.employee_id, who.shift_id, who.shift_date, place.area_id, place.site_id, place.profile
     FROM moments moment
     LEFT JOIN LATERAL ({_PLACE}) place ON true
     LEFT JOIN LATERAL ({_WHO}) who ON place.station_id IS NOT NULL"""  # noqa: S608
-"""Each row of `moments` (device_id, at, …) with its reason for belonging to nobody, or with employee, shift, area."""
+"""Each row of `moments` (device_id, at, …) with its reason for belonging to nobody, or with employee, shift, area.
+
+`profile` is the one in force at the site at that moment.
+"""
 
 _CONCERNED = f"""
     SELECT c.employee_id FROM check_ins c
@@ -122,6 +128,8 @@ _CHANGES = f"""
     SELECT unnest(ARRAY[c.checked_in_at, c.checked_out_at]) FROM check_ins c
     WHERE c.station_id = place.station_id
       AND c.checked_in_at > run.from_at - {CHECK_IN_REACH} AND c.checked_in_at < run.to_at
+    UNION ALL
+    SELECT held.since FROM profile_periods held WHERE held.site_id = place.site_id
     UNION ALL
     SELECT unnest(ARRAY[ci.checked_in_at, cs.given_at, cs.withdrawn_at])
     FROM ({_CONCERNED}) person

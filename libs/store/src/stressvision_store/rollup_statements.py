@@ -1,6 +1,8 @@
 """The SQL of the rollups. Sums are of whole numbers, so that any order gives the same row."""
 
-from stressvision_contracts.labels import COMPANY5
+from collections.abc import Mapping
+
+from stressvision_contracts.labels import COMPANY5, CONDITIONS, PROFILE_CONDITIONS, PROFILE_LABELS, SiteProfile
 from stressvision_store.attribution import SEGMENTS, SHIFT_BOUNDS
 from stressvision_store.marks import BUCKET_SQL
 
@@ -52,16 +54,37 @@ _CAPTURED_MS = "greatest(0, (round(date_part('epoch', e.ended_at - e.started_at)
 _LABELS = ", ".join(f"e.{label}_ms, e.{label}_ppm" for label in COMPANY5)
 _NEEDED = f"e.started_at, e.ended_at, e.kind, e.condition, e.episode_id, e.model_version, e.coverage_ppm, {_LABELS}"
 
+
+def _profiles_without(word: str, of: Mapping[SiteProfile, frozenset[str]]) -> str:
+    """The profiles, as SQL words, under which `word` may not exist."""
+    return ", ".join(repr(profile) for profile, words in of.items() if word not in words)
+
+
+def _permitted(label: str) -> str:
+    forbidding = f"segment.profile IN ({_profiles_without(label, PROFILE_LABELS)})"
+    return ", ".join(
+        f"CASE WHEN {forbidding} THEN 0 ELSE e.{label}_{unit} END AS {label}_{unit}" for unit in ("ms", "ppm")
+    )
+
+
+_PERMITTED = ", ".join(_permitted(label) for label in COMPANY5)
+"""What the profile of the moment forbids counts as nothing, whatever the device sent."""
+
+_FORBIDDEN_EPISODE = " OR ".join(
+    f"(e.condition = {number} AND segment.profile IN ({_profiles_without(condition, PROFILE_CONDITIONS)}))"
+    for number, condition in enumerate(CONDITIONS, 1)
+)
+
 _EVENTS = f"""
     SELECT segment.*, e.started_at, e.kind, e.condition, e.episode_id, e.model_version, e.captured_ms,
         (e.captured_ms * coalesce(e.coverage_ppm, 0) + 500000) / 1000000 AS observed_ms,
-        {_LABELS}
+        {_PERMITTED}
     FROM segments segment
     CROSS JOIN LATERAL (
         SELECT {_NEEDED}, CASE WHEN e.kind = 1 THEN {_CAPTURED_MS} END AS captured_ms
         FROM events e
         WHERE e.device_id = segment.device_id AND e.started_at >= segment.at AND e.started_at < segment.until_at
-          AND e.kind IN (1, 2)
+          AND e.kind IN (1, 2) AND ({_FORBIDDEN_EPISODE}) IS NOT TRUE
         OFFSET 0
     ) e"""  # noqa: S608
 """Kind 1 is a window, 2 an episode; a gap (3) is no observation. The fold reads events by device and time only."""

@@ -278,7 +278,7 @@ class UnattributedWindow(SQLModel, table=True):
     __table_args__ = (PrimaryKeyConstraint("device_id", "bucket_at", "reason"),)
     device_id: int
     bucket_at: datetime = Field(sa_type=Timestamp)
-    reason: str  # no_station, no_shift, break, no_employee, no_consent
+    reason: str  # no_station, profile, no_shift, break, no_employee, no_consent
     windows: int
     captured_ms: int = Field(sa_type=BigInteger)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from stressvision_contracts.events import BatchEnvelope, Episode, Gap, RejectReason
-from stressvision_contracts.labels import COMPANY5, PROFILE_CONDITIONS, PROFILE_LABELS, Label, SiteProfile
+from stressvision_contracts.labels import COMPANY5, CONDITIONS, PROFILE_CONDITIONS, PROFILE_LABELS, Label, SiteProfile
 from stressvision_ingest.clocks import correction, to_us
 from stressvision_store.arrivals import ArrivedEvent, ArrivedWindow
 from stressvision_store.records import pack
@@ -41,6 +41,10 @@ class Terms:
     received_us: int
     oldest_event_days: int = 400
     newest_event_s: float = 600.0
+
+
+def forbids_nothing(profile: SiteProfile) -> bool:
+    return PROFILE_LABELS[profile] == frozenset(COMPANY5) and PROFILE_CONDITIONS[profile] == frozenset(CONDITIONS)
 
 
 class Rules:
@@ -80,6 +84,15 @@ class Rules:
         if model is None or event.model_version == NO_MODEL:
             model = self._unusual_model(event)
         return pack(event, event_id, self._device_id, started_us, ended_us, shift_ms, model, place)
+
+    def may_be_kept(self, event: ArrivedEvent) -> bool:
+        """Whether the site's profile lets this exist at all, be it as a dead letter for quite another reason."""
+        try:
+            if isinstance(event, ArrivedWindow):
+                self._check_profile(event)
+        except RefusedEvent:
+            return False
+        return not isinstance(event, Episode) or event.condition in self._conditions
 
     def _bad_time(self, event: ArrivedEvent, shift_ms: int) -> RefusedEvent:
         return RefusedEvent(

@@ -22,7 +22,7 @@ from stressvision_contracts.events import (
 )
 from stressvision_ingest.decoding import decode, identity, printable, reason_of
 from stressvision_ingest.errors import TooLargeError
-from stressvision_ingest.rules import RefusedEvent, Rules, Terms
+from stressvision_ingest.rules import RefusedEvent, Rules, Terms, forbids_nothing
 from stressvision_store.arrivals import ArrivedBatch, ArrivedEvent, ArrivedWindow
 from stressvision_store.flushes import Flush, Letter
 from stressvision_store.records import place_of
@@ -97,7 +97,8 @@ def _judge_loosely(body: bytes, terms: Terms) -> Judged:
             reason, detail = _fault_of(raw)
             event_id, seq = identity(raw)
             judged.max_seq = max(judged.max_seq, -1 if seq is None else seq)
-            _reject(judged, terms, place, reason, detail, event_id, seq, raw)
+            # nobody can tell what this would have said: it is kept only where everything may exist
+            _reject(judged, terms, place, reason, detail, event_id, seq, raw if forbids_nothing(terms.profile) else b"")
     _judge_events(judged, events.items(), terms)
     judged.rejected.sort(key=lambda rejection: rejection.index)
     return _close(judged, terms)
@@ -123,7 +124,7 @@ def _judge_events(judged: Judged, events: Iterable[tuple[int, ArrivedEvent]], te
             record = record_of(place, event)
         except RefusedEvent as refusal:
             # what the profile forbids to exist must not lie in the dead letters either
-            body = b"" if refusal.reason == "profile" else _ENCODER.encode(event)
+            body = _ENCODER.encode(event) if rules.may_be_kept(event) else b""
             _reject(judged, terms, place, refusal.reason, refusal.detail, str(event.event_id), event.seq, body)
         else:
             accepted[place] = event

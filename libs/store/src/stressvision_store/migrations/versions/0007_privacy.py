@@ -10,8 +10,12 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
-SCRIPTS = ("0007_audit.sql", "0007_profiles.sql", "0007_erasure.sql")
+SCRIPTS = ("0007_audit.sql", "0007_profiles.sql", "0007_erasure.sql", "0007_views.sql")
+VIEWS_BEFORE = ("0002_hr.sql", "0002_safety.sql")
 UNDO = (
+    "DROP SCHEMA hr CASCADE",
+    "DROP SCHEMA safety CASCADE",
+    "DROP VIEW group_cells, profile_spans",
     "DROP FUNCTION drop_erased_events",
     "DROP TABLE erased_spans, erasures",
     "ALTER TABLE consents DROP COLUMN language, DROP COLUMN recorded_by, DROP COLUMN withdrawn_by",
@@ -33,11 +37,16 @@ def run(statements: str) -> None:
     op.get_bind().execution_options(no_parameters=True).exec_driver_sql(statements)
 
 
+def run_scripts(names: tuple[str, ...]) -> None:
+    for name in names:
+        run(Path(__file__).with_name(name).read_text(encoding="utf-8"))
+
+
 def upgrade() -> None:
-    for script in SCRIPTS:
-        run(Path(__file__).with_name(script).read_text(encoding="utf-8"))
+    run_scripts(SCRIPTS)
 
 
 def downgrade() -> None:
     for statement in UNDO:
         op.execute(sa.text(statement))
+    run_scripts(VIEWS_BEFORE)
