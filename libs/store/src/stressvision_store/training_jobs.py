@@ -152,12 +152,12 @@ def cancel_job(session: Session, job_id: int) -> TrainingJob:
 
 
 def give_back(session: Session, job: TrainingJob, reason: str) -> None:
-    """To the queue: another claim goes on with it, or begins anew where its pictures have changed."""
+    """To the queue: another claim goes on with it, or begins anew where its pictures have changed. Not an attempt."""
     if job.state == "cancelling":
         _end(session, job, "cancelled")
         return
     job.state, job.lease_until, job.claimed_by, job.eta_s = "queued", None, None, None
-    job.error = reason
+    job.error, job.attempts = reason, max(job.attempts - 1, 0)
     session.flush()
 
 

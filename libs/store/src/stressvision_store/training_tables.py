@@ -1,6 +1,6 @@
 """Retraining: jobs, how far each is, the trainers that ask for one, and the pictures they learn from."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, DateTime, Identity, Index, LargeBinary, func, text
@@ -144,23 +144,17 @@ class TrainingPicture(SQLModel, table=True):
     subject: str
 
 
-class ModelDrift(SQLModel, table=True):
-    """What a model's windows look like in its first days, kept beyond the raw events, and what they look like now.
+class ModelDay(SQLModel, table=True):
+    """What the windows of one model said on one day (UTC), over all devices; kept beyond the raw events.
 
-    `first_mix`, `newest_mix`: time under each label in ms. `*_confidence_ppm`: mean of the highest probability.
-    `psi`: population stability index of the mix.
+    `mix`: time under each label in ms, in the order of `labels.COMPANY5`. `confidence_ppm`: summed over the windows,
+    the highest mean probability of each.
     """
 
-    __tablename__ = "model_drift"
+    __tablename__ = "model_days"
     model_version: str = Field(primary_key=True, foreign_key="model_versions.version")
-    first_from: datetime = Field(sa_type=Timestamp)
-    first_until: datetime = Field(sa_type=Timestamp)
-    first_windows: int
-    first_mix: list[int] = Field(sa_type=ARRAY(BigInteger))
-    first_confidence_ppm: int
-    newest_from: datetime | None = Field(default=None, sa_type=Timestamp)
-    newest_windows: int | None = None
-    newest_mix: list[int] | None = Field(default=None, sa_type=ARRAY(BigInteger))
-    newest_confidence_ppm: int | None = None
-    psi: float | None = None
-    measured_at: datetime | None = Field(default=None, sa_type=Timestamp)
+    day: date = Field(primary_key=True)
+    windows: int
+    mix: list[int] = Field(sa_type=ARRAY(BigInteger))
+    confidence_ppm: int = Field(sa_type=BigInteger)
+    computed_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)

@@ -92,6 +92,11 @@ class Control:
         answer = self._once("GET", f"/v1/training-jobs/{job_id}", allowed=(404,))
         return str(answer.json()["state"]) if answer.is_success else None
 
+    def epochs_told(self, job_id: int) -> set[int]:
+        """Which epochs the service has the figures of."""
+        job = self._patiently("GET", f"/v1/training-jobs/{job_id}").json()
+        return {int(record["epoch"]) for record in job["curve"]}
+
     def desired_model(self) -> Row | None:
         """The model that the fleet should run: version and digest."""
         rows = self._patiently("GET", "/v1/models", params={"limit": 500}).json()["items"]

@@ -17,13 +17,14 @@ from stressvision_trainer.control import Claim
 
 OF_DATA: Final = "data.txt"
 """In a run's folder: which data it learns from. Written last of what a copy brings."""
+HISTORY: Final = "training_history.json"
 CARRIED: Final = (
     # the state of a run before its best network: a copy made between two epochs then does one of them again
     "checkpoints/last.npz",
     "checkpoints/best_model.keras",
     "experiment_config.json",
     "recipe.toml",
-    "training_history.json",
+    HISTORY,
     "training_log.csv",
     "tensorboard",
     "mlflow.json",

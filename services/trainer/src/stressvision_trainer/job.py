@@ -4,13 +4,15 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from stressvision_trainer import metrics
 from stressvision_trainer.champion import fetch_champion
 from stressvision_trainer.children import ChildError, Record, run_child
 from stressvision_trainer.control import Control
 from stressvision_trainer.errors import ChangedError, ControlError, JobError
 from stressvision_trainer.fetching import fetch_pictures
-from stressvision_trainer.folders import Folders, data_digest
+from stressvision_trainer.folders import HISTORY, Folders, data_digest
 from stressvision_trainer.holding import Held
 from stressvision_trainer.settings import Settings
 from stressvision_trainer.tracking import Tracking
@@ -31,7 +33,7 @@ def run_job(control: Control, held: Held, settings: Settings, tracking: Tracking
     if earlier is not None:
         held.say(f"goes on from the last checkpoint of claim {earlier}")
     _prepare(control, held, folders, base)
-    _fit(held, folders, tracking)
+    _fit(control, held, folders, tracking)
     _judge(control, held, folders, settings, tracking)
     if folders.data_digest != data_digest(claim, base):
         raise ChangedError(f"the base data in {base} have changed since the run began")
@@ -76,7 +78,7 @@ def _by_split(counts: list[dict[str, Any]]) -> str:
     return ", ".join(f"{number} {split}" for split, number in totals.items())
 
 
-def _fit(held: Held, folders: Folders, tracking: Tracking) -> None:
+def _fit(control: Control, held: Held, folders: Folders, tracking: Tracking) -> None:
     """Train, or go on. A child that was killed is started again, and goes on from its checkpoint."""
     held.report(stage="fit")
     recipe = folders.run / f"{held.claim.recipe}.toml"
@@ -85,8 +87,10 @@ def _fit(held: Held, folders: Folders, tracking: Tracking) -> None:
     words += [word for change in held.claim.changes for word in ("--set", change)]
     tracking.begin(held.claim, folders)
     for restart in range(MOST_RESTARTS + 1):
+        _catch_up(control, held, folders, tracking)
         try:
             run_child(held, "stressvision_training", words, lambda record: _tell_epoch(held, tracking, record))
+            _catch_up(control, held, folders, tracking)
             return
         except ChildError as error:
             if not error.killed or restart == MOST_RESTARTS:
@@ -94,6 +98,16 @@ def _fit(held: Held, folders: Folders, tracking: Tracking) -> None:
             metrics.CHILD_RESTARTS.inc()
             held.say(f"fit was {error}; it goes on from its last checkpoint")
             held.wait(1.0)
+
+
+def _catch_up(control: Control, held: Held, folders: Folders, tracking: Tracking) -> None:
+    """Tell of epochs that are in a checkpoint, and of which nobody was told before a kill."""
+    history = folders.run / HISTORY
+    if history.is_file():
+        told = control.epochs_told(held.claim.id)
+        for record in msgspec.json.decode(history.read_bytes(), type=list[Record]):
+            if record["epoch"] not in told:
+                _tell_epoch(held, tracking, record)
 
 
 def _tell_epoch(held: Held, tracking: Tracking, record: Record) -> None:

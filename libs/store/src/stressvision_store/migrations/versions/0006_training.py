@@ -10,8 +10,8 @@ down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-VIEWS = "ops.training_jobs, ops.training_epochs, ops.training_pictures, ops.trainers, ops.model_drift"
-TABLES = "model_drift, training_pictures, pictures, trainers, training_logs, training_epochs, training_jobs"
+VIEWS = "ops.training_jobs, ops.training_epochs, ops.training_pictures, ops.trainers, ops.model_drift, ops.model_days"
+TABLES = "model_days, training_pictures, pictures, trainers, training_logs, training_epochs, training_jobs"
 
 
 def upgrade() -> None:
@@ -21,5 +21,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute(sa.text(f"DROP VIEW {VIEWS}"))
+    op.execute(sa.text("DROP VIEW model_drift"))
     op.execute(sa.text(f"DROP TABLE {TABLES}"))
     op.execute(sa.text("DROP FUNCTION training_job_moves"))

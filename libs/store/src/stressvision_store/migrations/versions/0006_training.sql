@@ -112,35 +112,59 @@ CREATE TABLE training_pictures (
     FOREIGN KEY(job_id) REFERENCES training_jobs (id)
 );
 
-CREATE TABLE model_drift (
+CREATE TABLE model_days (
     model_version VARCHAR NOT NULL,
-    first_from timestamptz NOT NULL,
-    first_until timestamptz NOT NULL,
-    first_windows INTEGER NOT NULL,
-    first_mix BIGINT[] NOT NULL,
-    first_confidence_ppm INTEGER NOT NULL,
-    newest_from timestamptz,
-    newest_windows INTEGER,
-    newest_mix BIGINT[],
-    newest_confidence_ppm INTEGER,
-    psi FLOAT,
-    measured_at timestamptz,
-    PRIMARY KEY (model_version),
+    day DATE NOT NULL,
+    windows INTEGER NOT NULL,
+    mix BIGINT[] NOT NULL,
+    confidence_ppm BIGINT NOT NULL,
+    computed_at timestamptz DEFAULT now() NOT NULL,
+    PRIMARY KEY (model_version, day),
     FOREIGN KEY(model_version) REFERENCES model_versions (version)
 );
+
+-- The first seven days of a model against its newest seven, once they are two weeks. `psi` is the population stability
+-- index of the labels' shares, none below a ten-thousandth.
+CREATE VIEW model_drift AS
+WITH spans AS (
+    SELECT model_version, min(day) AS first_day, max(day) AS newest_day FROM model_days GROUP BY model_version
+), weeks AS (
+    SELECT
+        s.model_version, s.first_day, s.newest_day, k.week, sum(d.windows) AS windows,
+        sum(d.confidence_ppm) / sum(d.windows) / 1e6 AS confidence,
+        ARRAY[sum(d.mix[1]), sum(d.mix[2]), sum(d.mix[3]), sum(d.mix[4]), sum(d.mix[5])] AS mix
+    FROM spans s
+    CROSS JOIN (VALUES ('first'), ('newest')) k (week)
+    JOIN model_days d ON d.model_version = s.model_version AND CASE k.week
+        WHEN 'first' THEN d.day < s.first_day + 7 ELSE d.day > s.newest_day - 7 END
+    WHERE s.newest_day >= s.first_day + 13
+    GROUP BY 1, 2, 3, 4
+)
+SELECT
+    f.model_version, f.first_day, f.newest_day, f.windows::bigint AS first_windows, n.windows::bigint AS newest_windows,
+    f.confidence::float AS first_confidence, n.confidence::float AS newest_confidence, (
+        SELECT sum((p.now - p.was) * ln(p.now / p.was))::float FROM (
+            SELECT
+                greatest(a.ms::float / nullif((SELECT sum(x) FROM unnest(f.mix) x), 0), 0.0001) AS was,
+                greatest(b.ms::float / nullif((SELECT sum(x) FROM unnest(n.mix) x), 0), 0.0001) AS now
+            FROM unnest(f.mix) WITH ORDINALITY a (ms, place) JOIN unnest(n.mix) WITH ORDINALITY b (ms, place) USING (place)
+        ) p
+    ) AS psi
+FROM weeks f JOIN weeks n ON n.model_version = f.model_version AND n.week = 'newest' WHERE f.week = 'first';
 
 GRANT SELECT, INSERT, UPDATE ON training_jobs, training_epochs, trainers TO stressvision_control;
 GRANT SELECT, INSERT, DELETE ON training_logs, training_pictures TO stressvision_control;
 GRANT SELECT, INSERT, UPDATE, DELETE ON pictures TO stressvision_control;
-GRANT SELECT ON model_drift TO stressvision_control;
+GRANT SELECT ON model_days, model_drift TO stressvision_control;
 GRANT USAGE ON SEQUENCE training_jobs_id_seq TO stressvision_control;
 
 -- The worker decides when a job is due; it never sees a picture.
 GRANT SELECT, INSERT ON training_jobs TO stressvision_worker;
 GRANT USAGE ON SEQUENCE training_jobs_id_seq TO stressvision_worker;
-GRANT UPDATE (state, ended_at, lease_until, claimed_by, error, eta_s) ON training_jobs TO stressvision_worker;
+GRANT UPDATE (version, state, ended_at, lease_until, claimed_by, error, eta_s) ON training_jobs TO stressvision_worker;
 GRANT SELECT (digest, label, site_id, employee_id, added_at, removed_at) ON pictures TO stressvision_worker;
-GRANT SELECT, INSERT, UPDATE ON model_drift TO stressvision_worker;
+GRANT SELECT, INSERT, UPDATE ON model_days TO stressvision_worker;
+GRANT SELECT ON model_drift TO stressvision_worker;
 
 CREATE VIEW ops.training_jobs WITH (security_barrier) AS
 SELECT
@@ -176,8 +200,12 @@ SELECT name, seen_at, extract(epoch FROM now() - seen_at) AS seen_age_s FROM pub
 
 CREATE VIEW ops.model_drift WITH (security_barrier) AS
 SELECT
-    model_version, first_from, first_until, first_windows, newest_from, newest_windows, psi, measured_at,
-    first_confidence_ppm / 1e6 AS first_confidence, newest_confidence_ppm / 1e6 AS newest_confidence
+    model_version, first_day, newest_day, first_windows, newest_windows, first_confidence, newest_confidence, psi
 FROM public.model_drift;
 
-GRANT SELECT ON ops.training_jobs, ops.training_epochs, ops.training_pictures, ops.trainers, ops.model_drift TO grafana_ops;
+-- Confidence alone by day: what the fleet as a whole is said to feel is none of the operator's business.
+CREATE VIEW ops.model_days WITH (security_barrier) AS
+SELECT model_version, day, windows, confidence_ppm::float / nullif(windows, 0) / 1e6 AS confidence FROM public.model_days;
+
+GRANT SELECT ON ops.training_jobs, ops.training_epochs, ops.training_pictures, ops.trainers, ops.model_drift,
+    ops.model_days TO grafana_ops;
