@@ -207,7 +207,7 @@ def test_a_model_that_gives_one_answer_in_use_is_taken_back(settings, served):
         device.in_use._classifier = Saying(device.in_use.manifest)
         device.see()
         assert (device.state, device.used[-1]) == ("reverted", FACTORY["version"])
-        assert "different faces all got the same answer" in device.reason
+        assert "8 faces got the same answer, which the last good model tells apart" in device.reason
 
 
 def test_one_answer_for_one_and_the_same_face_tells_nothing_against_it(settings, served):

@@ -13,7 +13,8 @@ from stressvision_agent.classify import FaceClassifier
 from stressvision_contracts.manifest import Manifest
 from stressvision_vision.classifier import OutputError
 
-Verdict = Literal["proven", "failed", "hung"]
+Verdict = Literal["proven", "failed", "hung", "same"]
+"""`same`: proven but for giving one answer to all faces, which may be one person's who does not move a muscle."""
 
 HUNG_S: Final = 15.0
 """A classification that takes so long never ends: only a new process gets rid of it."""
@@ -27,8 +28,11 @@ SLOW_S: Final = 10.0
 SAME: Final = 0.002
 """Probabilities that all stay within this are one answer: less than one step of an 8-bit output."""
 
-DIFFERENT: Final = 8.0
-"""Grey levels by which faces must differ from frame to frame, in the mean, before one answer tells against a model."""
+TOLD_APART: Final = 0.2
+"""By how much the probabilities of the last good model must move over the same faces to tell against a new one."""
+
+SHOWN: Final = 16
+"""Faces of the probation that are held in memory, to be shown to the last good model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +56,9 @@ class Watched:
         self._faces = self._slow = 0
         self._slow_s = 0.0
         self._fault: str | None = None
-        self._answers = _Spread(len(self.manifest.labels))
-        self._inputs = _Spread(self.manifest.input.height * self.manifest.input.width)
-        self._favourites: set[int] = set()
+        self._low = np.full(len(self.manifest.labels), np.inf, np.float32)
+        self._high = -self._low
+        self._shown: list[NDArray[np.uint8]] = []
 
     def probabilities(self, face: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As `Classifier.probabilities`; raise what it raises."""
@@ -75,12 +79,18 @@ class Watched:
 
     def prove(self) -> None:
         """From now on it is a proven model."""
-        self._terms = None
+        with self._lock:
+            self._terms = None
+            self._shown.clear()
 
-    @property
-    def faces(self) -> int:
-        """How many faces it classified on probation."""
-        return self._faces
+    def is_told_apart(self, good: FaceClassifier) -> bool:
+        """Whether `good` sees different expressions in the faces that this model gives one answer for."""
+        with self._lock:
+            shown = list(self._shown)
+        if good.manifest.input != self.manifest.input or not shown:
+            return False
+        answers = np.stack([good.probabilities(face) for face in shown])
+        return float(np.ptp(answers, axis=0).max()) > TOLD_APART
 
     def verdict(self) -> tuple[Verdict, str] | None:
         """Return what is to be thought of it, and why; None while that cannot be told."""
@@ -96,8 +106,8 @@ class Watched:
                 return "failed", f"{self._slow} of {self._faces} faces took more than {terms.latency_s * 1000:.0f} ms"
             if self._faces < terms.faces:
                 return None
-            if self._is_constant():
-                return "failed", f"{self._faces} different faces all got the same answer"
+            if float((self._high - self._low).max()) < SAME:
+                return "same", f"{self._faces} faces got the same answer, which the last good model tells apart"
             return "proven", f"{self._faces} good faces"
 
     def _fail(self, reason: str) -> None:
@@ -112,40 +122,10 @@ class Watched:
             if taken_s > self._terms.latency_s:
                 self._slow += 1
                 self._slow_s += taken_s
-            self._favourites.add(int(values.argmax()))
-            self._answers.add(values)
-            self._inputs.add(face.ravel())
+            np.minimum(self._low, values, out=self._low)
+            np.maximum(self._high, values, out=self._high)
+            if len(self._shown) < SHOWN and self._faces % max(self._terms.faces // SHOWN, 1) == 0:
+                self._shown.append(face.copy())
 
     def _is_slow(self, terms: Terms) -> bool:
         return self._slow > SLOW_SHARE * max(terms.faces, self._faces) or self._slow_s > SLOW_S
-
-    def _is_constant(self) -> bool:
-        one = len(self._favourites) == 1 and float(self._answers.reach().max()) < SAME
-        return one and float(self._inputs.deviation().mean()) > DIFFERENT
-
-
-class _Spread:
-    """How far each of `size` numbers moves; in memory that does not grow (Welford's method)."""
-
-    def __init__(self, size: int) -> None:
-        self._count = 0
-        self._mean = np.zeros(size, np.float64)
-        self._squares = np.zeros(size, np.float64)
-        self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
-
-    def add(self, values: NDArray[np.generic]) -> None:
-        given = values.astype(np.float64)
-        self._count += 1
-        apart = given - self._mean
-        self._mean += apart / self._count
-        self._squares += apart * (given - self._mean)
-        np.minimum(self._low, given, out=self._low)
-        np.maximum(self._high, given, out=self._high)
-
-    def reach(self) -> NDArray[np.float64]:
-        reach: NDArray[np.float64] = self._high - self._low
-        return reach
-
-    def deviation(self) -> NDArray[np.float64]:
-        deviation: NDArray[np.float64] = np.sqrt(self._squares / max(self._count, 1))
-        return deviation

@@ -21,7 +21,7 @@ from stressvision_agent.updates.slots import Slots
 from stressvision_agent.updates.sources import SourceUnavailableError
 from stressvision_agent.updates.trial import ModelRefusedError
 from stressvision_contracts.fleet import ModelUpdate, UpdateState
-from stressvision_vision.classifier import ModelError
+from stressvision_vision.classifier import ModelError, OutputError
 
 log = logging.getLogger(__name__)
 
@@ -171,6 +171,8 @@ class ModelUpdater:
         if watched is None or verdict is None or offer is None:
             return
         word, reason = verdict
+        if word == "same":
+            word = "failed" if self._is_told_apart(watched) else "proven"
         if word == "proven" and self._slots.journal.state == "installed":
             watched.prove()
             self._keep(lambda: self._slots.confirm(offer))
@@ -185,6 +187,16 @@ class ModelUpdater:
             raise HungError(reason)
         self._return_to_good()
         self._keep(lambda: self._slots.revert(reason))
+
+    def _is_told_apart(self, watched: Watched) -> bool:
+        good = self._slots.good
+        if good is None:
+            return False
+        try:
+            return watched.is_told_apart(self._slots.loading.load(self._slots.folder_of(good)))
+        except (ModelError, OutputError):
+            log.exception("the last good model cannot be asked")
+            return False
 
     def _return_to_good(self) -> None:
         good = self._slots.good
