@@ -16,7 +16,7 @@ from uuid import uuid4
 import zstandard
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stressvision_agent.client import DeviceClient, open_http
+from stressvision_agent.client import DeviceClient, Signs, open_http
 from stressvision_agent.drafts import EpisodeDraft, GapDraft, WindowDraft
 from stressvision_agent.identity import Enrolled, Identity
 from stressvision_agent.settings import ServerSettings, SpoolSettings, UploadSettings
@@ -289,7 +289,7 @@ class SendingSide:
 
 @contextmanager
 def sending_side(
-    folder: Path, url: str, clock: TurnedClock, *, identity: Identity | None = None, **upload: Any
+    folder: Path, url: str, clock: TurnedClock, *, identity: Signs | None = None, **upload: Any
 ) -> Iterator[SendingSide]:
     """`upload` changes settings of the uploader."""
     identity = identity or Identity(Ed25519PrivateKey.generate(), Enrolled(device_id=7, server=url))

@@ -10,6 +10,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import REGISTRY
 
+from stressvision_agent.client import Signs
 from stressvision_agent.clock import SystemClock
 from stressvision_agent.directives import Directives
 from stressvision_agent.doctor import Forgotten
@@ -100,9 +101,9 @@ class Device:
 
 
 @contextmanager
-def device_of(settings: Settings) -> Iterator[Device]:
+def device_of(settings: Settings, identity: Signs | None = None) -> Iterator[Device]:
     """Start it: what was kept is looked at, and the model to begin with is loaded."""
-    identity = Identity(Ed25519PrivateKey.generate(), Enrolled(device_id=7, server=settings.server.url))
+    identity = identity or Identity(Ed25519PrivateKey.generate(), Enrolled(device_id=7, server=settings.server.url))
     settings.device.state_dir.mkdir(parents=True, exist_ok=True)
     clock = SystemClock()
     with ExitStack() as resources:
