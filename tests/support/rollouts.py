@@ -89,6 +89,11 @@ class Fleet:
             wanted = rollouts.desired_model(session, device)
         return wanted.version if wanted is not None else None
 
+    def all_told(self) -> dict[int, str | None]:
+        with transaction(self.database.engine("ingest")) as session:
+            wanted = {device: rollouts.desired_model(session, device) for device in self.devices}
+        return {device: model.version if model is not None else None for device, model in wanted.items()}
+
     def confirm(self, which: Iterable[int], **said: Any) -> None:
         for device in which:
             self.beat(device, runs=NEW, state="confirmed", **said)

@@ -50,7 +50,7 @@ def step(session: Session, now: datetime) -> list[Move]:
         select(Rollout)
         .where(col(Rollout.state).not_in(OVER))
         .order_by(col(Rollout.id))
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=True, key_share=True)
     )
     moves = [_step(session, rollout, now) for rollout in session.exec(open_ones).all()]
     _lose_latecomers(session, now)
