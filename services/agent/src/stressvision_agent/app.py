@@ -14,6 +14,7 @@ from stressvision_agent.directives import Directives
 from stressvision_agent.drafts import AnyDraft
 from stressvision_agent.health import notify, watchdog_interval_s
 from stressvision_agent.heartbeat import AGENT_VERSION, Heartbeater
+from stressvision_agent.local_alert import LocalAlert
 from stressvision_agent.metrics import LOOP_FAILURES
 from stressvision_agent.rotation import KeptIdentity, Rotation
 from stressvision_agent.sender import Sender
@@ -69,6 +70,7 @@ class Agent:
         with ExitStack() as resources:
             self.spool = Spool(settings.spool_dir, settings.spool, clock)
             resources.callback(self.spool.close)
+            self._local_alert = resources.enter_context(LocalAlert(settings.local_alert))
             http = resources.enter_context(open_http(settings.server))
             timeline = Timeline(clock, self.spool)
             client = DeviceClient(http, identity, timeline, clock, compression=settings.upload.compression)
@@ -93,6 +95,7 @@ class Agent:
         """Spool what the site's profile lets exist of `draft`; an error here never stops seeing."""
         try:
             admitted = self._directives.admit(draft)
+            self._local_alert.notice(admitted)
             if admitted is not None:
                 self.spool.append(admitted)
         except Exception:  # the edge between the threads

@@ -5,6 +5,7 @@ Secrets are named by the path of their file, never written here.
 
 import ipaddress
 import os
+import shlex
 import tomllib
 import types
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
@@ -125,6 +126,16 @@ class UpdatesSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LocalAlertSettings:
+    console: Annotated[bool, "Say on standard output when lasting signs of tiredness begin"] = True
+    command: Annotated[
+        str | None, "Program and its words, run then: a light, a buzzer; GPIO is one, untried on a real board"
+    ] = None
+    timeout_s: Annotated[float, Range(0.1, 60), "Longest time for that program; then it is killed"] = 5.0
+    cooldown_s: Annotated[float, Range(0, 86_400), "After a signal, none for so long"] = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsSettings:
     port: Annotated[int, Range(0, 65_535), "Loopback port of /metrics; 0 for none"] = 0
 
@@ -140,6 +151,7 @@ class Settings:
     upload: UploadSettings = field(default_factory=UploadSettings)
     heartbeat: HeartbeatSettings = field(default_factory=HeartbeatSettings)
     updates: UpdatesSettings = field(default_factory=UpdatesSettings)
+    local_alert: LocalAlertSettings = field(default_factory=LocalAlertSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @property
@@ -184,8 +196,19 @@ def load_settings(path: Path) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: is no TOML: {error}") from error
     settings: Settings = _read(Settings, table, str(path), "")
+    check_command(settings.local_alert.command, where=f"{path}: local_alert.command")
     check_url(settings.server.url, allow_plain_http=settings.server.allow_plain_http, where=f"{path}: server.url")
     return settings
+
+
+def check_command(command: str | None, *, where: str) -> None:
+    """Raise `SettingsError` for what a shell would not take as one command; no shell ever runs it."""
+    try:
+        words = shlex.split(command) if command is not None else []
+    except ValueError as error:
+        raise SettingsError(f"{where}: {command!r} cannot be split into words: {error}") from error
+    if words and not words[0].startswith("/"):
+        raise SettingsError(f"{where}: {words[0]!r} must be a whole path, from / on")
 
 
 def check_url(url: str, *, allow_plain_http: bool, where: str) -> None:
