@@ -12,6 +12,7 @@ MODULES = (
     "stressvision_control.metrics",
     "stressvision_worker.metrics",
     "stressvision_worker.beat",
+    "stressvision_trainer.metrics",
     "stressvision_agent.metrics",
     "stressvision_agent.vision_metrics",
     "stressvision_agent.updates.metrics",

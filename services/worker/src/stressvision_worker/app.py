@@ -31,6 +31,7 @@ SCHEDULE: Final[dict[str, tuple[float, str]]] = {
     "gauges.refresh": (15, HOUSEKEEPING),
     "partitions.ensure": (3600, HOUSEKEEPING),
     "models.refresh": (3600, HOUSEKEEPING),
+    "training.watch": (3600, HOUSEKEEPING),
     # Asked every hour though there is work but once a day: a beat that was down at the one right time misses no day.
     "retention.apply": (3600, HOUSEKEEPING),
 }

@@ -49,6 +49,9 @@ LETTERS_DROPPED = Counter(
     "stressvision_retention_dead_letters_dropped_total", "Dead letters dropped because of their age"
 )
 
+TRAINING_QUEUED = Counter(
+    "stressvision_training_queued_total", "Training jobs that nobody asked for, by their cause", ["why"]
+)  # schedule, pictures, drift
 MODELS_RENEWED = Counter(
     "stressvision_models_renewed_total", "Metadata of the model repository that was signed anew", ["kind"]
 )  # snapshot, timestamp

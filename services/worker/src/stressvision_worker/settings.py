@@ -55,6 +55,28 @@ class Settings(BaseSettings):
     marks: int = Field(default=5_000, ge=1, le=100_000, description="Most marks worked off in one transaction.")
     raw_days: int = Field(default=90, ge=2, le=3650, description="Days that raw events are kept.")
     dead_letter_days: int = Field(default=90, ge=1, le=3650, description="Days that dead letters are kept.")
+    training_every_days: float = Field(
+        default=0, ge=0, validation_alias="STRESSVISION_TRAINING_EVERY_DAYS", description="Retrain so often; 0: never."
+    )
+    training_new_pictures: int = Field(
+        default=500,
+        ge=0,
+        validation_alias="STRESSVISION_TRAINING_NEW_PICTURES",
+        description="Retrain once so many company pictures came since the last run; 0: never for that.",
+    )
+    training_drift_psi: float = Field(
+        default=0.25,
+        ge=0,
+        validation_alias="STRESSVISION_TRAINING_DRIFT_PSI",
+        description="Retrain when the mix of labels moved by this population stability index; 0: never for that.",
+    )
+    training_drift_confidence: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        validation_alias="STRESSVISION_TRAINING_DRIFT_CONFIDENCE",
+        description="Retrain when the mean of the highest probability fell by so much; 0: never for that.",
+    )
     stuck_s: float = Field(
         default=120.0,
         ge=1,

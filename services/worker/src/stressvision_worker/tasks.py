@@ -19,6 +19,7 @@ from stressvision_worker.models import refresh_models
 from stressvision_worker.rollouts import step_rollouts
 from stressvision_worker.rollups import work_off
 from stressvision_worker.settings import Settings
+from stressvision_worker.training import thresholds_of, watch_training
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +131,9 @@ class Work:
     def step_rollouts(self) -> None:
         step_rollouts(self._resources.engine)
 
+    def watch_training(self) -> None:
+        watch_training(self._resources.engine, thresholds_of(self._settings))
+
     def refresh_gauges(self) -> None:
         refresh_gauges(self._resources.engine)
 
@@ -144,6 +148,7 @@ TASKS: Final[dict[str, Callable[[Work], None]]] = {
     "rollouts.step": Work.step_rollouts,
     "gauges.refresh": Work.refresh_gauges,
     "models.refresh": Work.refresh_models,
+    "training.watch": Work.watch_training,
 }
 
 
