@@ -25,7 +25,8 @@ def build() -> Dashboard:
     board = page(
         "stressvision-fleet",
         "Flota / Fleet",
-        "Cómo está cada dispositivo y qué ejecuta. / How each device is, and what it runs.",
+        "Cómo está cada dispositivo, qué ejecuta y cómo va un modelo nuevo. / "
+        "How each device is, what it runs, and how a new model comes along.",
         tags=["operations"],
         since="now-24h",
         refresh="1m",
@@ -35,6 +36,7 @@ def build() -> Dashboard:
     _now(board)
     _devices(board)
     _versions(board)
+    _rollouts(board)
     board.with_row(Row("Método y límites / Method and limits"))
     board.with_panel(method("fleet", height=6))
     return board
@@ -121,3 +123,64 @@ FROM ops.devices WHERE state <> 'revoked' AND {SITE} GROUP BY 1 ORDER BY 2 DESC,
                 width="quarter",
             )
         )  # fmt: skip
+
+
+def _rollouts(board: Dashboard) -> None:
+    board.with_row(Row("Despliegues / Rollouts"))
+    board.with_panel(
+        trend(
+            "Dispositivos del despliegue / Devices of the rollout",
+            "Del último que empezó. / Of the newest one begun.",
+            [Prom("max by (state) (stressvision_rollout_devices)", "{{state}}")],
+            unit="none",
+            overrides=colour({"confirmed": GOOD, "waiting": GREY, "rejected": BAD, "reverted": BAD, "lost": BAD}),
+        )
+    )  # fmt: skip
+    board.with_panel(
+        listing(
+            "Despliegues / Rollouts",
+            "Los últimos; uno que encuentra un daño se detiene solo y vuelve atrás. / "
+            "The latest; one that finds harm halts by itself and goes back.",
+            Sql(OPERATIONS, """
+SELECT rollout_id, version, state, stage + 1 AS stage, devices, under_way, confirmed, refused, lost, reason, state_at
+FROM ops.rollouts ORDER BY rollout_id DESC LIMIT 50"""),
+            {
+                "rollout_id": unit("none", title="Id"),
+                "version": unit("string", title="Modelo / Model"),
+                "state": unit("string", title="Estado / State"),
+                "stage": unit("none", title="Etapa / Stage"),
+                "devices": unit("none", title="Dispositivos / Devices"),
+                "under_way": unit("none", title="En curso / Under way"),
+                "confirmed": unit("none", title="Confirmados / Confirmed"),
+                "refused": unit("none", title="Rechazados / Refused"),
+                "lost": unit("none", title="Perdidos / Lost"),
+                "reason": unit("string", title="Motivo / Reason"),
+                "state_at": unit("dateTimeAsLocal", title="Desde / Since"),
+            },
+            width="half",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        listing(
+            "Dispositivos que se apartan / Devices that stand out",
+            "Del último despliegue: rechazado, revertido, perdido o aún en curso. / "
+            "Of the newest rollout: rejected, reverted, lost, or still under way.",
+            Sql(OPERATIONS, """
+SELECT device_id, name, stage + 1 AS stage, state, reason, state_at, deadline_at, model_version, heartbeat_at
+FROM ops.rollout_devices
+WHERE rollout_id = (SELECT max(rollout_id) FROM ops.rollouts WHERE started_at IS NOT NULL)
+  AND state NOT IN ('waiting', 'confirmed')
+ORDER BY array_position(ARRAY['rejected', 'reverted', 'lost'], state) NULLS LAST, state_at, device_id LIMIT 200"""),
+            {
+                "device_id": unit("none", title="Id"),
+                "name": unit("string", title="Nombre / Name"),
+                "stage": unit("none", title="Etapa / Stage"),
+                "state": unit("string", title="Estado / State"),
+                "reason": unit("string", title="Motivo / Reason"),
+                "state_at": unit("dateTimeAsLocal", title="Desde / Since"),
+                "deadline_at": unit("dateTimeAsLocal", title="Plazo / Deadline"),
+                "model_version": unit("string", title="Ejecuta / Runs"),
+                "heartbeat_at": unit("dateTimeAsLocal", title="Último latido / Last heartbeat"),
+            },
+        )
+    )  # fmt: skip
