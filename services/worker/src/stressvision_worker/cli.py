@@ -67,6 +67,7 @@ def worker() -> None:
 def _run_worker(settings: Settings) -> None:
     from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
     from prometheus_client.multiprocess import MultiProcessCollector
+    from sqlalchemy.orm import configure_mappers
 
     from stressvision_store.session import create_engine
     from stressvision_worker.alerts import start_alerts
@@ -78,6 +79,8 @@ def _run_worker(settings: Settings) -> None:
     ProcessCollector(registry=registry)
     app = create_celery(settings)
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=1, name="stressvision-worker-watch")
+    # before any thread: tasks are forked, and one forked while a thread does this would wait for it for ever
+    configure_mappers()
     watch = Watch(engine, stuck_s=settings.stuck_s)
     alerts = start_alerts(settings.database_url.get_secret_value())
     server, _ = start_http_server(settings.metrics_port, settings.metrics_host, registry)

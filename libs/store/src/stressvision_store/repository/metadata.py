@@ -43,7 +43,11 @@ class NoKeyError(ConflictError):
 
 
 def lock_repository(session: Session) -> None:
-    """Wait until nobody else changes the repository, and let nobody until this transaction ends."""
+    """Wait until nobody else changes the repository, and let nobody until this transaction ends.
+
+    Nobody needs it for long: raise `OperationalError` after 15 s, rather than wait for a process that hangs.
+    """
+    session.execute(text("SET LOCAL lock_timeout = '15s'"))
     session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
 
 
