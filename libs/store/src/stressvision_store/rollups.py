@@ -32,13 +32,17 @@ Key = tuple[int, int, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drained:
-    """What one drain did. `beyond`: buckets older than the raw events that are kept, which stand as they are."""
+    """What one drain did. `beyond`: buckets older than the raw events that are kept, which stand as they are.
+
+    `erased`: events that came late for time that a person had erased, and went again.
+    """
 
     marks: int = 0
     buckets: int = 0
     beyond: int = 0
     shifts: int = 0
     areas: int = 0
+    erased: int = 0
     oldest_marked_at: datetime | None = None
 
 
@@ -57,6 +61,7 @@ def drain(session: Session, limit: int = 5_000) -> Drained:
     lock_sites(session, sites)
     kept_from = session.scalar(text("SELECT max(kept_from) FROM raw_horizon"))
     buckets = [(row.device_id, row.bucket_at) for row in claimed if kept_from is None or row.bucket_at >= kept_from]
+    erased = drop_erased(session, buckets)
     shifts, areas = recompute(session, buckets)
     return Drained(
         marks=sum(row.marks for row in claimed),
@@ -64,6 +69,7 @@ def drain(session: Session, limit: int = 5_000) -> Drained:
         beyond=len(claimed) - len(buckets),
         shifts=shifts,
         areas=areas,
+        erased=erased,
         oldest_marked_at=min(row.marked_at for row in claimed),
     )
 
@@ -76,6 +82,16 @@ def runs_of(buckets: Sequence[tuple[int, datetime]]) -> list[tuple[int, datetime
         since = runs.pop()[1] if continues else at
         runs.append((device, since, at + BUCKET))
     return runs
+
+
+def drop_erased(session: Session, buckets: Sequence[tuple[int, datetime]]) -> int:
+    """Delete what lies in these buckets and in a tombstone (`erasure`); return how many events."""
+    runs = runs_of(sorted(set(buckets)))
+    if not runs:
+        return 0
+    devices, froms, tos = (list(column) for column in zip(*runs, strict=True))
+    statement = text("SELECT drop_erased_events(:devices, :froms, :tos)")
+    return int(session.scalar(statement, {"devices": devices, "froms": froms, "tos": tos}) or 0)
 
 
 def recompute(session: Session, buckets: Sequence[tuple[int, datetime]]) -> tuple[int, int]:

@@ -51,6 +51,6 @@ END $$;
 REVOKE ALL ON FUNCTION drop_erased_events FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION drop_erased_events TO stressvision_worker;
 GRANT SELECT, INSERT ON erasures, erased_spans TO stressvision_control;
-GRANT UPDATE (audit_place, audit_hash) ON erasures TO stressvision_control;
+GRANT UPDATE (counts, audit_place, audit_hash) ON erasures TO stressvision_control;
 GRANT USAGE ON SEQUENCE erasures_id_seq TO stressvision_control;
 GRANT SELECT ON erasures, erased_spans TO stressvision_worker;
