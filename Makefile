@@ -53,6 +53,10 @@ requirements: ## Compile requirements/*.in into hashed pins
 wheels: venv-dev ## A wheel of each of our packages, in dist/
 	@$(VENV)/pip wheel -q --no-deps --no-build-isolation -w dist $(addprefix ./,$(PACKAGES)) && ls dist
 
+##@ Models
+retrain: venv-native ## Train, judge and publish a candidate (RECIPE=stressvision, SET="epochs=5 seed=3")
+	@PYTHONPATH=infra $(VENV)/python -m retraining "$(RECIPE)" $(addprefix --set ,$(SET))
+
 ##@ Fleet
 deploy: venv-native ## Put agents on Raspberry Pis, or renew them (INVENTORY=hosts.yml; REMOVE=1, PURGE=1: take them away)
 	@PYTHONPATH=infra $(VENV)/python -m deployment deploy $(if $(REMOVE),--remove) $(if $(PURGE),--purge) "$(INVENTORY)"

@@ -1,0 +1,1 @@
+"""`make retrain`: a run of a recipe on this machine."""
