@@ -13,7 +13,7 @@ from stressvision_store.partitions import (
     ensure_partitions,
     lower_bound,
 )
-from stressvision_store.retention import delete_dead_letters, drop_raw_events
+from stressvision_store.retention import delete_old, drop_raw_events
 from stressvision_store.rollups import drain
 from stressvision_store.session import transaction
 from support import plants
@@ -148,4 +148,4 @@ class TestRetention:
                     [days],
                 )
 
-        assert delete_dead_letters(database.engine("worker"), days=60) == 1
+        assert delete_old(database.engine("worker"), "dead_letters", days=60) == 1

@@ -99,3 +99,13 @@ class ErasedSpan(SQLModel, table=True):
     device_id: int
     from_at: datetime = Field(sa_type=Timestamp)
     to_at: datetime = Field(sa_type=Timestamp)
+
+
+class RetentionRun(SQLModel, table=True):
+    """When a rule of retention was last applied, with how many days, and how many rows it has dropped in all."""
+
+    __tablename__ = "retention_runs"
+    rule: str = Field(primary_key=True)
+    days: int
+    applied_at: datetime = Field(sa_type=Timestamp)
+    dropped: int = Field(sa_type=BigInteger)

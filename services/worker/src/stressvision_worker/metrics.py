@@ -44,9 +44,10 @@ FINALISED = Counter("stressvision_rollups_finalised_total", "Shifts and areas ma
 WAKE_KEY_FAILURES = Counter("stressvision_rollups_wake_key_failures_total", "Times the wake-up's key was out of reach")
 FOLDED = Counter("stressvision_accounts_folded_total", "Tallies folded into the devices' accounts")
 PARTITIONS_MADE = Counter("stressvision_partitions_made_total", "Daily partitions made")
-RAW_DROPPED = Counter("stressvision_retention_events_dropped_total", "Raw events dropped because of their age")
-LETTERS_DROPPED = Counter(
-    "stressvision_retention_dead_letters_dropped_total", "Dead letters dropped because of their age"
+DROPPED = Counter("stressvision_retention_dropped_total", "Rows dropped because of their age", ["kind"])
+ERASED_EVENTS = Counter("stressvision_erased_events_total", "Events that came late for erased time, and went again")
+ERASED_LETTERS = Counter(
+    "stressvision_erased_dead_letters_total", "Dead letters that came late about erased time, and went again"
 )
 
 TRAINING_QUEUED = Counter(

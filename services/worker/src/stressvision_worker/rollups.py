@@ -61,6 +61,7 @@ def _drain_once(engine: Engine, limit: int) -> Drained:
     metrics.MARKS.inc(drained.marks)
     metrics.BUCKETS.inc(drained.buckets)
     metrics.BEYOND.inc(drained.beyond)
+    metrics.ERASED_EVENTS.inc(drained.erased)
     if drained.oldest_marked_at is not None:
         metrics.WAIT_SECONDS.observe(max(0.0, time.time() - drained.oldest_marked_at.timestamp()))
     return drained

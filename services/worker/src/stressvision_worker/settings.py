@@ -55,6 +55,16 @@ class Settings(BaseSettings):
     marks: int = Field(default=5_000, ge=1, le=100_000, description="Most marks worked off in one transaction.")
     raw_days: int = Field(default=90, ge=2, le=3650, description="Days that raw events are kept.")
     dead_letter_days: int = Field(default=90, ge=1, le=3650, description="Days that dead letters are kept.")
+    rollup_days: int = Field(
+        default=730, ge=2, le=3650, description="Days that rollups, check-ins and alerts are kept; raw_days at least."
+    )
+    audit_days: int = Field(default=1461, ge=1096, le=36500, description="Days that the audit is kept.")
+    tombstone_days: int = Field(
+        default=1100,
+        ge=402,
+        le=36500,
+        description="Days that erased time is kept empty; no backup may be kept for longer.",
+    )
     training_every_days: float = Field(
         default=0, ge=0, validation_alias="STRESSVISION_TRAINING_EVERY_DAYS", description="Retrain so often; 0: never."
     )

@@ -11,11 +11,12 @@ import redis
 from celery import Celery
 from sqlalchemy import Engine
 
-from stressvision_store import accounts, partitions, retention, rollups
+from stressvision_store import accounts, partitions, rollups
 from stressvision_store.session import create_engine, transaction
 from stressvision_worker import metrics
 from stressvision_worker.gauges import refresh_gauges
 from stressvision_worker.models import refresh_models
+from stressvision_worker.retention import apply_retention
 from stressvision_worker.rollouts import step_rollouts
 from stressvision_worker.rollups import work_off
 from stressvision_worker.settings import Settings
@@ -119,11 +120,7 @@ class Work:
             metrics.PARTITIONS_MADE.inc(made)
 
     def apply_retention(self) -> None:
-        engine = self._resources.engine
-        for dropped in retention.drop_raw_events(engine, days=self._settings.raw_days):
-            metrics.RAW_DROPPED.inc(dropped.dropped)
-            log.info("raw events dropped", extra={"partition": dropped.name, "dropped": dropped.dropped})
-        metrics.LETTERS_DROPPED.inc(retention.delete_dead_letters(engine, days=self._settings.dead_letter_days))
+        apply_retention(self._resources.engine, self._settings)
 
     def refresh_models(self) -> None:
         refresh_models(self._resources.engine, self._settings.signing_keys)

@@ -54,3 +54,16 @@ GRANT SELECT, INSERT ON erasures, erased_spans TO stressvision_control;
 GRANT UPDATE (counts, audit_place, audit_hash) ON erasures TO stressvision_control;
 GRANT USAGE ON SEQUENCE erasures_id_seq TO stressvision_control;
 GRANT SELECT ON erasures, erased_spans TO stressvision_worker;
+
+-- What the worker last did about the age of things: the report shows what is really applied.
+CREATE TABLE retention_runs (
+    rule VARCHAR NOT NULL,
+    days INTEGER NOT NULL,
+    applied_at timestamptz NOT NULL,
+    dropped BIGINT NOT NULL,
+    PRIMARY KEY (rule)
+);
+
+GRANT SELECT, INSERT, UPDATE ON retention_runs TO stressvision_worker;
+GRANT SELECT ON retention_runs TO stressvision_control;
+GRANT DELETE ON check_ins, erased_spans TO stressvision_worker;

@@ -1,0 +1,28 @@
+"""The worker's rule of age, applied as its own role."""
+
+import pytest
+from prometheus_client import REGISTRY
+from pydantic import SecretStr
+
+from stressvision_store import erasure
+from stressvision_store.session import transaction
+from stressvision_worker.retention import apply_retention
+from stressvision_worker.settings import Settings
+from support.person import MORNING, Person, person
+
+pytestmark = pytest.mark.db
+__all__ = ["person"]
+
+
+def test_every_rule_is_applied_and_noted(person: Person) -> None:
+    settings = Settings(database_url=SecretStr(person.database.url("worker")), environment="production")
+    with transaction(person.database.engine("control")) as session:
+        erasure.erase(session, person.id, confirm=person.pseudonym, actor="Ana", reason="asked for in writing")
+    person.letter(MORNING, received_at=MORNING.now(MORNING.tzinfo))
+    before = REGISTRY.get_sample_value("stressvision_erased_dead_letters_total") or 0
+
+    apply_retention(person.database.engine("worker"), settings)
+
+    rules = person.connection.execute("SELECT rule, days FROM retention_runs ORDER BY rule").fetchall()
+    assert rules == [("audit", 1461), ("dead_letters", 90), ("raw", 90), ("rollups", 730), ("tombstones", 1100)]
+    assert REGISTRY.get_sample_value("stressvision_erased_dead_letters_total") == before + 1
