@@ -50,6 +50,7 @@ def test_uids_never_change() -> None:
         "hr/groups.json": "stressvision-groups",
         "operations/fleet.json": "stressvision-fleet",
         "operations/operations.json": "stressvision-operations",
+        "operations/training.json": "stressvision-training",
         "safety/person.json": "stressvision-person",
     }
 
@@ -139,7 +140,8 @@ def choices(plant: Database) -> dict[str, list[str]]:
         if statement.panel.startswith("$"):
             with psycopg.connect(plant.url(statement.role)) as connection:
                 sql = expand(statement.text, found, now, now)
-                found[statement.panel[1:]] = [str(row[0]) for row in connection.execute(sql.encode()).fetchall()]
+                rows = connection.execute(sql.encode()).fetchall()
+                found[statement.panel[1:]] = [str(row[0]) for row in rows] or [""]  # as Grafana fills in nothing
     found["person"] = found["person"][:1]
     return found
 
@@ -170,7 +172,7 @@ def test_every_statement_runs_as_its_role(plant: Database, choices: dict[str, li
 @pytest.mark.db
 def test_every_statement_answers_over_an_empty_database(database: Database) -> None:
     now = datetime.now(UTC)
-    nothing: dict[str, list[str]] = {"site": [""], "area": [""], "shift": [""], "person": [""]}
+    nothing: dict[str, list[str]] = {"site": [""], "area": [""], "shift": [""], "person": [""], "run": [""]}
     for statement in statements():
         with psycopg.connect(database.url(statement.role)) as connection:
             connection.execute(expand(statement.text, nothing, now - timedelta(days=28), now).encode())

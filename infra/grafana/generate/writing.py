@@ -6,7 +6,7 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.generate import fleet, groups, operations, person
+from grafana.generate import fleet, groups, operations, person, training
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
 
@@ -18,6 +18,7 @@ def dashboards() -> dict[str, Dashboard]:
         "safety/person.json": person.build().build(),
         "operations/fleet.json": fleet.build().build(),
         "operations/operations.json": operations.build().build(),
+        "operations/training.json": training.build().build(),
     }
 
 
