@@ -13,7 +13,6 @@ from stressvision_store.model_gates import check_gates, person_of
 from stressvision_store.model_tables import ModelState, ModelVersion
 from stressvision_store.paging import one, take
 from stressvision_store.refusals import ConflictError
-from stressvision_store.rollout_tables import OVER, Rollout
 
 _LOCK = 0x53560005
 
@@ -78,17 +77,11 @@ def reject_model(session: Session, version: str) -> ModelVersion:
 def retire_model(session: Session, version: str) -> ModelVersion:
     """Have a model never be used again; devices that still run it may go on naming it in events.
 
-    Raise `ConflictError` for the one that the fleet should run, and for one of a rollout that is not over.
+    Raise `ConflictError` for the one that the fleet should run; `rollouts.orders` knows those that a rollout needs.
     """
     row = one(session, ModelVersion, version, "model", lock=True)
     if row.desired:
         raise ConflictError(f"the fleet should run model {version!r}; have it run another one first")
-    needed = select(Rollout).where(
-        col(Rollout.state).not_in(OVER),
-        (col(Rollout.version) == version) | (col(Rollout.previous_version) == version),
-    )
-    if (rollout := session.exec(needed).first()) is not None:
-        raise ConflictError(f"rollout {rollout.id} brings model {version!r} or goes back to it; halt it first")
     return _change_state(session, version, "retired", since=("candidate", "approved", "rejected"))
 
 
