@@ -221,3 +221,67 @@ def test_ten_unforeseen_errors_in_a_row_end_the_loop():
     with pytest.raises(ZeroDivisionError):
         see([FACE] * 50, classifier=classifier)
     assert classifier.times == 990
+
+
+def changing(clock, at_s, pipelines, classifier):
+    """Frames during which another model is handed over at `at_s`."""
+    handed = False
+    while True:
+        if clock.at_s >= at_s and not handed:
+            pipelines[0].adopt(classifier)
+            handed = True
+        yield FACE
+
+
+def see_a_change(*, at_s, until_s, paused=lambda: False):
+    clock, drafts, pipelines = TurnedClock(), [], []
+    new = ToldClassifier(values=(0.1, 0.6, 0.1, 0.1, 0.1), manifest=make_manifest(version="new-1", digest="1" * 64))
+    source = script(clock, changing(clock, at_s, pipelines, new))
+    pipelines.append(Pipeline(source, SeenFace(), ToldClassifier(), clock, drafts.append, paused=paused))
+    if paused():
+        pipelines[0].adopt(new)
+    pipelines[0].run(stop=StopAt(clock, until_s))
+    return drafts, pipelines[0]
+
+
+def test_a_new_model_takes_over_at_a_frame_and_no_time_is_lost():
+    drafts, pipeline = see_a_change(at_s=1090.0, until_s=1150.0)
+    spans = told(drafts)
+    assert [(span.model_version, round(span.ended_s - span.started_s)) for span in spans] == [
+        ("double-1", 60), ("double-1", 30), ("new-1", 60)
+    ]  # fmt: skip
+    assert sum(span.frames for span in spans) == pytest.approx(1500, abs=3)
+    assert spans[1].mean_probability["neutral"] == pytest.approx(0.9)
+    assert spans[2].mean_probability["stress"] == pytest.approx(0.6)
+    assert pipeline.sight().model_digest == "1" * 64
+
+
+def test_an_open_episode_ends_with_the_model_that_saw_it():
+    clock, classifier, drafts = TurnedClock(), ToldClassifier(), []
+    new = ToldClassifier(manifest=make_manifest(version="new-1"))
+
+    def told_by_time():
+        for index in range(600):
+            classifier.values = (0.9, 0.02, 0.02, 0.02, 0.04) if index < 200 else (0.04, 0.02, 0.02, 0.02, 0.9)
+            if index == 500:
+                pipeline.adopt(new)
+            yield FACE
+
+    pipeline = Pipeline(script(clock, told_by_time(), 1.0), SeenFace(), classifier, clock, drafts.append)
+    pipeline.run(stop=StopAt(clock, 1650.0))
+    opened, closed = (draft for draft in drafts if isinstance(draft, EpisodeDraft))
+    assert (opened.phase, closed.phase) == ("open", "close")
+    assert opened.model_version == closed.model_version == "double-1"
+    assert closed.ended_s == pytest.approx(1501, abs=1)
+
+
+def test_a_gap_goes_on_under_the_new_model():
+    drafts, _ = see_a_change(at_s=2000.0, until_s=1100.0, paused=lambda: True)
+    assert {draft.model_version for draft in drafts} == {"new-1"}
+    assert sum(draft.ended_s - draft.started_s for draft in told(drafts)) == pytest.approx(100, abs=1)
+
+
+def test_a_model_of_another_scheme_is_not_taken_over():
+    _, _, pipeline = see([FACE] * 3)
+    with pytest.raises(ModelError, match="a device needs company5"):
+        pipeline.adopt(ToldClassifier(manifest=make_manifest(label_scheme="fer7")))

@@ -1,15 +1,21 @@
 """A device's way with a model, over real HTTP: obtained, tried, in use, proven; refused or taken back when bad."""
 
+import errno
 import shutil
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from stressvision_agent.updates import slots
+from stressvision_agent.updates.journal import read_journal
+from stressvision_agent.updates.updater import HungError
 from stressvision_contracts.fleet import DesiredModel
 from stressvision_contracts.labels import FER7
 from stressvision_vision.classifier import OutputError
 from support.models import FACTORY, SHIPPED, make_model
+from support.servers import wait_until
 from support.updating import FACES, black, changed, counted, device_of, repository_server, settings_of
 
 FACTORY_WISH = DesiredModel(version=FACTORY["version"], digest=FACTORY["digest"])
@@ -109,7 +115,7 @@ def test_a_slow_model_is_rejected(settings, served):
 def test_a_model_whose_self_test_hangs_is_rejected(settings, served):
     _, repository = served
     with device_of(changed(settings, selftest_timeout_s=1.0)) as device:
-        device.wish(repository.add(make_model("slow"), "slow-1"))
+        device.wish(repository.add(make_model("slow", repeats=600), "slow-1"))
         assert device.turn().state == "rejected"
         assert "did not end in 1 s" in device.reason
 
@@ -293,6 +299,67 @@ def test_a_journal_that_cannot_be_read_costs_no_more_than_the_news(settings, ser
         assert device.used == ["n-1"]
         assert device.turn().state == "confirmed"
     assert counted("journal") == before + 1
+
+
+def test_a_model_that_hangs_in_use_is_taken_back_and_a_new_process_asked_for(settings, served):
+    _, repository = served
+    with device_of(settings) as device:
+        installed(device, repository)
+        device.in_use._timer = Stopwatch(20)
+        device.in_use._since_s = 0.0
+        with pytest.raises(HungError, match="did not end in 15 s"):
+            device.updater.run(threading.Event(), device.adopt)
+        assert device.state == "reverted"
+    with device_of(settings) as device:
+        assert (device.used, device.state) == ([FACTORY["version"]], "reverted")
+
+
+def test_a_disk_that_takes_no_writes_does_not_keep_a_bad_model_in_use(settings, served, monkeypatch):
+    _, repository = served
+    with device_of(settings) as device:
+        installed(device, repository)
+        device.in_use._classifier = Failing(device.in_use.manifest, OutputError("nan"))
+        with pytest.raises(OutputError):
+            device.in_use.probabilities(black(device))
+        with monkeypatch.context() as full:
+            full.setattr(slots, "write_journal", no_space)
+            device.turn(2)
+            assert (device.state, device.used[-1]) == ("reverted", FACTORY["version"])
+        device.turn()
+    assert read_journal(settings.update_file).state == "reverted"
+
+
+def test_the_thread_outlives_errors_and_ends_when_it_is_told_to(settings, served, monkeypatch):
+    _, repository = served
+    with device_of(settings) as device:
+        stop = threading.Event()
+        monkeypatch.setattr(device.updater, "turn", Once(device.updater.turn))
+        thread = threading.Thread(target=device.updater.run, args=(stop, device.adopt))
+        thread.start()
+        device.wish(repository.add(make_model("good"), "n-1"))
+        wait_until(lambda: device.state == "installed", "the model in use")
+        stop.set()
+        device.directives.changed.set()
+        thread.join(5)
+        assert not thread.is_alive()
+    assert read_journal(settings.update_file).starts == 0
+
+
+class Once:
+    """Fails the first time."""
+
+    def __init__(self, turn):
+        self.turn = turn
+
+    def __call__(self):
+        if not hasattr(self, "failed"):
+            self.failed = True
+            raise RuntimeError("for the test")
+        self.turn()
+
+
+def no_space(path, journal):
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 class Failing:

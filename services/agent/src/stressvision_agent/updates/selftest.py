@@ -39,7 +39,7 @@ def examine(folder: Path, threads: int = 1, delegate: Path | None = None) -> Fin
     try:
         classifier = Classifier(folder, num_threads=threads, delegate=delegate)
     except ModelError as error:
-        return Findings(fault=str(error))
+        return Findings(fault=str(error).replace(f"{folder}/", ""))
     crops = drawn_crops(classifier.manifest.input)
     best_s = float("inf")
     for _ in range(ROUNDS):
