@@ -1,0 +1,109 @@
+"""Reports made on schedule: what is due, and what was kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
+
+from stressvision_store.alert_tables import KeptReport
+from stressvision_store.paging import take
+from stressvision_store.reports.figures import Figures, shift_figures, week_figures
+from stressvision_store.reports.rendering import Format, render
+from stressvision_store.reports.texts import Language
+
+FORMATS: tuple[Format, ...] = ("html", "pdf")
+"""As `REPORT_FORMATS`, typed."""
+
+_DUE = """
+WITH done AS (
+    SELECT g.site_id, g.shift_id, g.shift_date, max(g.computed_at) AS computed_at,
+        bool_and(g.state <> 'provisional') AS over
+    FROM hr.group_shifts g WHERE g.shift_date >= current_date - 16
+    GROUP BY 1, 2, 3
+), wanted AS (
+    SELECT 'shift' AS kind, site_id, shift_id, shift_date AS first_date, computed_at
+    FROM done WHERE over AND shift_date >= current_date - 3
+    UNION ALL
+    SELECT 'week', d.site_id, 0, date_trunc('week', d.shift_date)::date, max(d.computed_at)
+    FROM done d JOIN hr.sites s ON s.site_id = d.site_id
+    WHERE d.over AND date_trunc('week', d.shift_date)::date >= current_date - 13
+      AND (date_trunc('week', d.shift_date) + interval '7 days 9 hours') AT TIME ZONE s.time_zone <= now()
+    GROUP BY 1, 2, 3, 4
+)
+SELECT w.kind, w.site_id, w.shift_id, w.first_date, coalesce(a.language, 'es') AS language
+FROM wanted w LEFT JOIN alert_settings a ON a.site_id = w.site_id
+WHERE (
+    SELECT count(*) FROM reports r
+    WHERE r.kind = w.kind AND r.site_id = w.site_id AND r.shift_id = w.shift_id AND r.first_date = w.first_date
+      AND r.language = coalesce(a.language, 'es') AND r.made_at >= w.computed_at) < 2
+ORDER BY w.kind, w.first_date, w.site_id, w.shift_id LIMIT :limit
+"""
+"""A shift's report is due when its figures are final, and again when they were revised after it was made; a week's on
+Monday at nine in the morning, when the last night shift is over, and again likewise. The last days only.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """`shift_id` 0: of all shifts."""
+
+    kind: str
+    site_id: int
+    shift_id: int
+    first_date: date
+    language: Language
+
+
+def reports_due(session: Session, limit: int = 20) -> list[Due]:
+    return [Due(**row._mapping) for row in session.execute(text(_DUE), {"limit": limit})]
+
+
+def make_report(session: Session, due: Due) -> list[KeptReport]:
+    """Make the report in every format and keep it in the place of one that was there."""
+    figures = read_figures(session, due.kind, due.site_id, due.shift_id, due.first_date)
+    return [_keep(session, due, each, render(figures, due.language, each)) for each in FORMATS]
+
+
+def read_figures(session: Session, kind: str, site_id: int, shift_id: int, first_date: date) -> Figures:
+    if kind == "shift":
+        return shift_figures(session, site_id=site_id, shift_id=shift_id, day=first_date)
+    return week_figures(session, site_id=site_id, monday=first_date)
+
+
+def _keep(session: Session, due: Due, kind: Format, content: bytes) -> KeptReport:
+    same = select(KeptReport).where(
+        KeptReport.kind == due.kind,
+        KeptReport.site_id == due.site_id,
+        KeptReport.shift_id == due.shift_id,
+        KeptReport.first_date == due.first_date,
+        KeptReport.language == due.language,
+        KeptReport.format == kind,
+    )
+    kept = session.exec(same).first() or KeptReport(
+        kind=due.kind, site_id=due.site_id, shift_id=due.shift_id, first_date=due.first_date, language=due.language,
+        format=kind, content=b"",
+    )  # fmt: skip
+    kept.content, kept.made_at = content, _now(session)
+    session.add(kept)
+    session.flush()
+    return kept
+
+
+def _now(session: Session) -> datetime:
+    now: datetime = session.scalar(text("SELECT now()"))
+    return now
+
+
+def list_reports(
+    session: Session, *, site_id: int | None, kind: str | None, after: int | None, limit: int
+) -> Sequence[KeptReport]:
+    """Newest first."""
+    statement = select(KeptReport).options(defer(KeptReport.content))  # type: ignore[arg-type]
+    if site_id is not None:
+        statement = statement.where(KeptReport.site_id == site_id)
+    if kind is not None:
+        statement = statement.where(KeptReport.kind == kind)
+    return take(session, statement, key=col(KeptReport.id), after=after, limit=limit, newest_first=True)
