@@ -18,7 +18,7 @@ from rich.table import Table
 from chaos.results import Line, machine, write
 from native.layout import ROOT
 
-SCENARIOS = ("parts", "spool", "swap", "rollups")
+SCENARIOS = ("parts", "spool", "swap", "rollups", "rollout")
 """Every scenario, in the order they run."""
 
 
