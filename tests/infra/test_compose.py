@@ -10,7 +10,7 @@ import yaml
 from native.dotenv import read_dotenv
 from native.layout import ROOT
 
-OURS = ("migrate", "ingest", "control", "model", "worker", "beat")
+OURS = ("migrate", "ingest", "control", "model", "worker", "beat", "trainer")
 ONE_SHOT = ("migrate", "model")
 DESIGN_PORTS = {
     "ingest": "127.0.0.1:8000:8000",
@@ -85,7 +85,7 @@ def test_dockerfile_pins_its_base_and_leaves_root() -> None:
     assert "--require-hashes" in DOCKERFILE
 
 
-@pytest.mark.parametrize("name", ["ingest", "control", "worker", "beat"])
+@pytest.mark.parametrize("name", ["ingest", "control", "worker", "beat", "trainer"])
 def test_services_carry_a_health_check(name: str) -> None:
     stage = re.split(rf"^FROM \S+ AS {name}$", DOCKERFILE, flags=re.MULTILINE)[1].split("\nFROM ")[0]
     assert "HEALTHCHECK" in stage
@@ -100,7 +100,16 @@ def test_what_the_images_copy_is_let_through() -> None:
             assert f"!{Path(source).parts[0]}" in let_through, source
 
 
-@pytest.mark.parametrize(("name", "part"), [("ingest", "_INGEST_"), ("worker", "_WORKER_"), ("beat", "_WORKER_")])
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("ingest", "_INGEST_"),
+        ("worker", "_WORKER_"),
+        ("worker", "_TRAINING_"),
+        ("beat", "_WORKER_"),
+        ("trainer", "_TRAINER_"),
+    ],
+)
 def test_what_an_operator_may_set_reaches_the_containers(name: str, part: str) -> None:
     optional = re.findall(r"^# ([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
     assert {setting for setting in optional if part in setting} <= set(SERVICES[name]["environment"])
