@@ -24,6 +24,7 @@ from support.outside import eventually, post
 pytestmark = pytest.mark.e2e
 
 STRESSVISION = str(Path(sys.executable).with_name("stressvision"))
+ORDER = ("waiting", "offered", "downloaded", "verified", "installed", "confirmed")
 LIMITS = {"observed_s": 0, "latency_s": 10, "lost": 1.0, "failed": 0.4}
 """Nothing is compared in a test's minute, and devices of other tests stay silent."""
 
@@ -172,3 +173,35 @@ def test_a_model_that_says_always_the_same_goes_no_further_than_the_canary(fleet
     assert states[canary]["reason"]
     assert states[other]["state"] == "waiting"
     assert fleet.events_of(version) <= {canary}
+
+
+def test_a_device_without_a_network_takes_a_model_from_a_folder(fleet: Fleet, factory: str) -> None:
+    version = f"stick-{uuid4().hex[:6]}"
+    digest = fleet.bring_in(version, "good", number=7)
+    stick = fleet.folder / "stick"
+    exported = fleet.command("Berta", "models", "export", str(stick), "--version", version, "--days", "2")
+    assert f"targets/{digest}.{version}.tflite" in exported["files"]
+    agent = fleet.agents[1]
+    agent.stop()
+    taken = agent.update_from(stick)
+    assert taken["taken"] == version
+    agent.start()
+    eventually(lambda: fleet.running()[1] == version, f"the model from the stick is in use\n{fleet.told}", 60)
+    eventually(lambda: fleet.events_of(version) == {agent.device_id}, "its events carry the version", 60)
+
+
+def test_an_agent_killed_on_the_way_comes_through(fleet: Fleet, factory: str) -> None:
+    version = f"kill-{uuid4().hex[:6]}"
+    fleet.bring_in(version, "good", number=11)
+    canary = fleet.agents[0]
+    number = fleet.roll_out(version, canary.device_id)
+    for state in ("downloaded", "installed"):
+        eventually(
+            lambda state=state: ORDER.index(fleet.devices(number)[canary.device_id]["state"]) >= ORDER.index(state),
+            f"{state}\n{fleet.told}",
+            60,
+        )
+        canary.kill()
+        canary.start()
+    eventually(lambda: fleet.devices(number)[canary.device_id]["state"] == "confirmed", f"confirmed\n{fleet.told}", 90)
+    eventually(lambda: fleet.rollout(number)["state"] == "complete", f"complete\n{fleet.told}", 120)

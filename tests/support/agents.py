@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 PROGRAM = str(Path(sys.executable).with_name("stressvision-agent"))
 STOPS_S = 30.0
@@ -65,6 +66,12 @@ class Agent:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
         self.device_id = int(json.loads(done.stdout)["device_id"])
+
+    def update_from(self, folder: Path) -> dict[str, Any]:
+        command = [PROGRAM, "update", "--config", str(self.config), "--from", str(folder), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
 
     def start(self) -> None:
         with (self.folder / "agent.log").open("ab") as log:
