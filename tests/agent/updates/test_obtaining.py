@@ -121,6 +121,11 @@ def unlisted(small, repository):
     return DesiredModel(version="never-heard-of", digest="0" * 64)
 
 
+def misdescribed(small, repository):
+    """Signed with the manifest of another file."""
+    return repository.add(make_model("good"), "n-1", digest="0" * 64)
+
+
 def mixed(small, repository):
     """A timestamp of now with a snapshot of then under its name."""
     then = dict(small.files)
@@ -139,6 +144,7 @@ def mixed(small, repository):
         (expired, "expired", "out of date"),
         (forged, "forged", "not signed by the keys this device trusts"),
         (unlisted, "unknown", "the signed list has no model never-heard-of"),
+        (misdescribed, "manifest", "the manifest of model n-1 is that of another file"),
         (mixed, "mixed", "do not belong together"),
     ],
 )
@@ -146,7 +152,7 @@ def test_what_was_not_signed_so_is_refused_and_counted(settings, served, spoil, 
     small, repository = served
     with device_of(settings) as device:
         # what it trusts it has seen before
-        assert device.updater._obtaining.repository().trust()
+        device.updater._obtaining.repository().trust()
         device.wish(spoil(small, repository))
         before = counted(why)
         device.turn(2)
@@ -197,6 +203,24 @@ def test_signatures_are_judged_by_the_servers_time_and_not_by_a_wrong_clock(sett
         assert obtaining.repository().find("n-1", datetime(1970, 1, 2, tzinfo=UTC)).digest == wish.digest
         with pytest.raises(Exception, match="out of date"):
             obtaining.repository().find("n-1", later)
+
+
+def test_whose_models_to_trust_is_learnt_before_there_is_one(settings, served):
+    _, repository = served
+    with device_of(settings) as device:
+        device.wish(None)
+        device.turn()
+    assert settings.trusted_root_file.read_bytes() == repository.root
+
+
+def test_a_server_without_a_repository_is_no_fault(settings, served):
+    small, _ = served
+    small.files.clear()
+    with device_of(settings) as device:
+        device.wish(None)
+        device.turn(3)
+        assert device.updater.report() is None
+    assert len(small.gets) == 1
 
 
 def test_the_first_root_is_kept_and_another_is_not_taken(settings, served):

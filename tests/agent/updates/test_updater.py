@@ -77,7 +77,7 @@ def test_the_model_it_came_with_is_confirmed_without_asking(settings, served):
         device.wish(FACTORY_WISH)
         assert device.turn().state == "confirmed"
         assert device.used == [FACTORY["version"]]
-    assert small.gets == []
+    assert [path for path, _ in small.gets] == ["/v1/models/metadata/1.root.json"]
 
 
 @pytest.mark.parametrize(
@@ -88,6 +88,7 @@ def test_the_model_it_came_with_is_confirmed_without_asking(settings, served):
         ("crashing", {}, "crashed the interpreter in the self-test (SIGSEGV)"),
         ("broken", {}, "cannot load it"),
         ("good", {"min_agent_version": "99.0"}, "needs agent 99.0"),
+        ("good", {"runtime": "onnx"}, "it is for onnx"),
         ("good", {"temperature": 1e-6}, "no probability distribution"),
         ("good", {"label_scheme": "fer7", "labels": list(FER7)}, "needs those of company5"),
     ],

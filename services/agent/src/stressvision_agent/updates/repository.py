@@ -57,13 +57,13 @@ class Repository:
     def __init__(self, source: ModelSource, root_file: Path, folder: Path) -> None:
         self._source, self._root_file, self._folder = source, root_file, folder
 
-    def trust(self) -> bool:
-        """Take the repository's first root as the one to trust, once, if none was deployed; True when there is one.
+    def trust(self) -> None:
+        """Take the repository's first root as the one to trust, once, if none was deployed.
 
         This trusts the server's certificate that one time. Raise `SourceUnavailableError`, `RepositoryRefusedError`.
         """
         if self._root_file.exists():
-            return True
+            return
         data = self._source.metadata(FIRST_ROOT)
         try:
             root = Metadata[Root].from_bytes(data)
@@ -72,7 +72,6 @@ class Repository:
             raise RepositoryRefusedError("root", f"{FIRST_ROOT} is no root: {error}") from error
         write_whole(self._root_file, data)
         log.warning("first root of the model repository taken on trust", extra={"file": str(self._root_file)})
-        return True
 
     def find(self, version: str, now: datetime) -> Listed:
         """Return what the list has of `version`, being signed and in force at `now`.

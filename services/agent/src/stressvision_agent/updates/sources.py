@@ -8,10 +8,12 @@ from typing import Final, Protocol
 
 import httpx
 
-from stressvision_agent.client import MAX_ANSWER_BYTES, Answer
+from stressvision_agent.client import Answer
 
 METADATA: Final = "/v1/models/metadata/"
 TARGETS: Final = "/v1/models/targets/"
+METADATA_BYTES: Final = 5_000_000
+"""The most that python-tuf takes: room for some five hundred manifests."""
 
 
 class SourceUnavailableError(Exception):
@@ -54,8 +56,8 @@ class ServerSource:
             body = b""
             for piece in response.iter_bytes():
                 body += piece
-                if len(body) > MAX_ANSWER_BYTES:
-                    raise SourceUnavailableError(f"{name} has more than {MAX_ANSWER_BYTES} bytes")
+                if len(body) > METADATA_BYTES:
+                    raise SourceUnavailableError(f"{name} has more than {METADATA_BYTES} bytes")
             return body
 
     @contextmanager

@@ -33,6 +33,8 @@ def check_manifest(manifest: Manifest, agent_version: str) -> None:
     """Raise `ModelRefusedError` for a model of another scheme, or for a newer agent."""
     if manifest.label_scheme != "company5":
         raise ModelRefusedError(f"it knows the labels of {manifest.label_scheme}; a device needs those of company5")
+    if manifest.runtime != "tflite":
+        raise ModelRefusedError(f"it is for {manifest.runtime}; this device runs tflite")
     if Path(manifest.file).name != manifest.file:
         raise ModelRefusedError(f"its file has no bare name: {manifest.file!r}")
     if _numbers(manifest.min_agent_version) > _numbers(agent_version):

@@ -36,6 +36,10 @@ NEWS_S = 600.0
 """So long after it was put in use the server hears of a new model more often."""
 
 
+TRUST_AGAIN_S = 300.0
+"""A server that has no repository yet is asked again so often."""
+
+
 class HungError(RuntimeError):
     """The model in use hangs; it has been taken back, and a new process must begin without it."""
 
@@ -64,6 +68,7 @@ class ModelUpdater:
         self._refusals = 0
         self._obtains = self._unsettled = False
         self._installed_s = float("-inf")
+        self._trusts, self._trust_again_s = False, 0.0
 
     def first_model(self) -> FaceClassifier:
         """Return the model to begin with; raise `ModelError` when there is none."""
@@ -101,6 +106,7 @@ class ModelUpdater:
         if self._unsettled:
             self._settle()
         self._look_after()
+        self._trust()
         offer = self._offers.holding(self._directives.wishes.desired_model)
         if offer != self._pursued:
             self._pursued, self._not_before_s, self._refusals = offer, 0.0, 0
@@ -111,6 +117,18 @@ class ModelUpdater:
             self._go_to(offer)
         else:
             self._pursue(offer)
+
+    def _trust(self) -> None:
+        """Learn whose models to trust as soon as there is a server, not only when it has one to offer."""
+        if self._trusts or not self._directives.known or time.monotonic() < self._trust_again_s:
+            return
+        self._trust_again_s = time.monotonic() + TRUST_AGAIN_S
+        try:
+            self._obtaining.repository().trust()
+        except (SourceUnavailableError, RepositoryRefusedError, OSError) as error:
+            log.info("no root of a model repository yet", extra={"reason": str(error)})
+        else:
+            self._trusts = True
 
     def _is_settled(self, offer: Offer) -> bool:
         journal = self._slots.journal
