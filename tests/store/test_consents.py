@@ -47,3 +47,12 @@ def test_the_future_is_refused(session: Session, workforce: Workforce) -> None:
     row = give(session, workforce, 1)
     with pytest.raises(InvalidError, match="in the future"):
         consents.withdraw_consent(session, row, withdrawn_at=NOW + timedelta(days=1))
+
+
+def test_a_withdrawal_of_everything_ends_consents_to_every_notice(session: Session, workforce: Workforce) -> None:
+    give(session, workforce, 10)
+    give(session, workforce, 5, "v2")
+    rows = consents.withdraw_all(session, workforce.employees[0], withdrawn_at=ago(days=7), by="Ana")
+    assert [(row.notice_version, row.withdrawn_at) for row in rows] == [("v1", ago(days=7)), ("v2", ago(days=5))]
+    with pytest.raises(ConflictError, match="no active consent"):
+        consents.withdraw_all(session, workforce.employees[0], withdrawn_at=NOW)

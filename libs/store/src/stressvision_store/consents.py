@@ -19,8 +19,16 @@ def refuse_future(at: datetime, field: str) -> None:
         raise InvalidError(f"{at.isoformat()} is in the future; write when it happened", field=field)
 
 
-def give_consent(session: Session, *, employee_id: int, notice_version: str, given_at: datetime) -> Consent:
-    """From `given_at` on, what is observed may be attributed to this person."""
+def give_consent(
+    session: Session,
+    *,
+    employee_id: int,
+    notice_version: str,
+    given_at: datetime,
+    language: str | None = None,
+    by: str | None = None,
+) -> Consent:
+    """From `given_at` on, what is observed may be attributed to this person. `by`: who writes it down."""
     employee = one(session, Employee, employee_id, "employee", lock=True)
     refuse_future(given_at, "given_at")
     for earlier in consents_of(session, employee_id, notice_version):
@@ -35,23 +43,42 @@ def give_consent(session: Session, *, employee_id: int, notice_version: str, giv
                 f"{employee.pseudonym!r} withdrew on {earlier.withdrawn_at.isoformat()}; a new consent is later",
                 field="given_at",
             )
-    consent = Consent(employee_id=employee_id, notice_version=notice_version, given_at=given_at)
+    consent = Consent(
+        employee_id=employee_id, notice_version=notice_version, given_at=given_at, language=language, recorded_by=by
+    )
     session.add(consent)
     attribution_changed(session, employee_id=employee_id, since=given_at)
     return consent
 
 
-def withdraw_consent(session: Session, consent_id: int, *, withdrawn_at: datetime) -> Consent:
-    """From `withdrawn_at` on nothing is attributed any more, and what has been meanwhile is taken back."""
+def withdraw_consent(session: Session, consent_id: int, *, withdrawn_at: datetime, by: str | None = None) -> Consent:
+    """From `withdrawn_at` on nothing is attributed by this consent, and what has been meanwhile is taken back."""
     consent = one(session, Consent, consent_id, "consent", lock=True)
     refuse_future(withdrawn_at, "withdrawn_at")
     if consent.withdrawn_at is not None:
         raise ConflictError(f"consent {consent_id} was withdrawn on {consent.withdrawn_at.isoformat()}")
     if withdrawn_at < consent.given_at:
         raise InvalidError(f"it was given on {consent.given_at.isoformat()}, after that", field="withdrawn_at")
-    consent.withdrawn_at = withdrawn_at
+    consent.withdrawn_at, consent.withdrawn_by = withdrawn_at, by
     attribution_changed(session, employee_id=consent.employee_id, since=withdrawn_at)
     return consent
+
+
+def withdraw_all(
+    session: Session, employee_id: int, *, withdrawn_at: datetime, by: str | None = None
+) -> Sequence[Consent]:
+    """Withdraw every active consent of a person, whatever the notice: nothing is attributed any more."""
+    one(session, Employee, employee_id, "employee", lock=True)
+    active = session.exec(
+        select(Consent)
+        .where(col(Consent.employee_id) == employee_id, col(Consent.withdrawn_at).is_(None))
+        .order_by(col(Consent.id))
+    ).all()
+    if not active:
+        raise ConflictError(f"employee {employee_id} has no active consent")
+    return [
+        withdraw_consent(session, row.id or 0, withdrawn_at=max(withdrawn_at, row.given_at), by=by) for row in active
+    ]
 
 
 def consents_of(session: Session, employee_id: int, notice_version: str) -> Sequence[Consent]:

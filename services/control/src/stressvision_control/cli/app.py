@@ -13,6 +13,7 @@ from stressvision_control.cli import (
     model_repository,
     people,
     places,
+    privacy,
     rollouts,
     roster,
     status,
@@ -49,6 +50,7 @@ for name, group in {
     "training": training.training,
     "tokens": tokens.tokens,
     "audit": audit.audit,
+    "privacy": privacy.privacy,
 }.items():
     app.add_typer(group, name=name)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from stressvision_control.cli.client import Api, Row, open_api
+from stressvision_control.cli.client import Api, Row, fail, open_api
 from stressvision_control.cli.output import JsonOption, say, show
 from stressvision_control.cli.places import SiteFilter, SiteOption
 
@@ -154,22 +154,36 @@ def give_consent(
     context: typer.Context,
     employee: EmployeeOption,
     notice: Annotated[str, typer.Option(help="The version of the notice the person was given.")],
+    language: Annotated[str | None, typer.Option(help="Of that notice: es or en.")] = None,
     at: MomentOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Record a consent."""
     api = open_api(context, as_json=as_json)
-    body = {"employee_id": api.employee(employee), "notice_version": notice, "given_at": at}
+    body = {
+        "employee_id": api.employee(employee), "notice_version": notice, "language": language, "given_at": at,
+    }  # fmt: skip
     made = api.post("/v1/consents", body)
     say(f"consent {made['id']}", made, as_json=as_json)
 
 
 @consents.command("withdraw")
 def withdraw_consent(
-    context: typer.Context, consent_id: int, at: MomentOption = None, as_json: JsonOption = False
+    context: typer.Context,
+    consent_id: Annotated[int | None, typer.Argument(help="One consent; or use --employee.")] = None,
+    employee: Annotated[str | None, typer.Option(help="All consents of this one: pseudonym or id.")] = None,
+    at: MomentOption = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """Record that a consent is withdrawn."""
-    changed = open_api(context, as_json=as_json).post(f"/v1/consents/{consent_id}/withdraw", {"withdrawn_at": at})
+    """Record that a consent, or every consent of a person, is withdrawn."""
+    api = open_api(context, as_json=as_json)
+    if (consent_id is None) == (employee is None):
+        fail("name one consent, or --employee for all of a person's", 2)
+    if employee is not None:
+        rows = api.post("/v1/consents/withdraw", {"employee_id": api.employee(employee), "withdrawn_at": at})
+        say(f"{len(rows)} consents were withdrawn", rows, as_json=as_json)
+        return
+    changed = api.post(f"/v1/consents/{consent_id}/withdraw", {"withdrawn_at": at})
     say(f"consent {consent_id} was withdrawn on {changed['withdrawn_at']}", changed, as_json=as_json)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from stressvision_control.consents.schemas import ConsentView, NewConsent, Withdrawal
+from stressvision_control.consents.schemas import ConsentView, FullWithdrawal, NewConsent, Withdrawal
 from stressvision_control.dependencies import Page, PageDep, SessionDep, paged
 from stressvision_control.fields import Id, PathId
 from stressvision_control.security import CallerDep, PersonalReadDep, allow
@@ -37,6 +37,8 @@ def give_consent(session: SessionDep, caller: CallerDep, body: NewConsent) -> Co
         employee_id=body.employee_id,
         notice_version=body.notice_version,
         given_at=body.given_at or datetime.now(UTC),
+        language=body.language,
+        by=caller.actor,
     )
     audit.append(
         session,
@@ -45,6 +47,7 @@ def give_consent(session: SessionDep, caller: CallerDep, body: NewConsent) -> Co
         subject=f"employee {row.employee_id}",
         consent_id=row.id,
         notice_version=row.notice_version,
+        language=row.language,
         given_at=row.given_at.isoformat(),
     )
     return ConsentView.model_validate(row)
@@ -57,16 +60,29 @@ def show_consent(session: SessionDep, read: PersonalReadDep, consent_id: PathId)
     return ConsentView.model_validate(row)
 
 
-@router.post("/{consent_id}/withdraw", summary="Record that a consent is withdrawn", **keepers)
-def withdraw_consent(session: SessionDep, caller: CallerDep, consent_id: PathId, body: Withdrawal) -> ConsentView:
+@router.post("/withdraw", summary="Record that a person withdraws every consent", **keepers)
+def withdraw_all(session: SessionDep, caller: CallerDep, body: FullWithdrawal) -> list[ConsentView]:
     """From then on nothing is attributed to the person, and what has been meanwhile is taken back."""
-    row = consents.withdraw_consent(session, consent_id, withdrawn_at=body.withdrawn_at or datetime.now(UTC))
+    withdrawn_at = body.withdrawn_at or datetime.now(UTC)
+    rows = consents.withdraw_all(session, body.employee_id, withdrawn_at=withdrawn_at, by=caller.actor)
+    return [_noted(session, caller, row) for row in rows]
+
+
+@router.post("/{consent_id}/withdraw", summary="Record that one consent is withdrawn", **keepers)
+def withdraw_consent(session: SessionDep, caller: CallerDep, consent_id: PathId, body: Withdrawal) -> ConsentView:
+    """If no other consent is active, nothing is attributed to the person from then on."""
+    withdrawn_at = body.withdrawn_at or datetime.now(UTC)
+    row = consents.withdraw_consent(session, consent_id, withdrawn_at=withdrawn_at, by=caller.actor)
+    return _noted(session, caller, row)
+
+
+def _noted(session: SessionDep, caller: CallerDep, row: Consent) -> ConsentView:
     audit.append(
         session,
         actor=caller.actor,
         action="consent.withdraw",
         subject=f"employee {row.employee_id}",
-        consent_id=consent_id,
+        consent_id=row.id,
         withdrawn_at=row.withdrawn_at.isoformat() if row.withdrawn_at is not None else None,
     )
     return ConsentView.model_validate(row)

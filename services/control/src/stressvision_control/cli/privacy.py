@@ -1,0 +1,132 @@
+"""A person's rights, and what is kept for how long."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stressvision_control.cli.client import Row, fail, open_api
+from stressvision_control.cli.output import JsonOption, say, show
+from stressvision_control.privacy.pages import export_page, receipt_page
+from stressvision_store.notices import LANGUAGES
+
+privacy = typer.Typer(no_args_is_help=True, help="What is kept of a person: shown, or erased; and for how long.")
+notices = typer.Typer(no_args_is_help=True, help="What people are told, word for word.")
+privacy.add_typer(notices, name="notices")
+
+OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to; made where it is missing.")]
+WhyOption = Annotated[str, typer.Option("--reason", help="Who asked and how, 10 to 500 characters; it is kept.")]
+
+
+@privacy.command("export")
+def export(
+    context: typer.Context,
+    employee: Annotated[str, typer.Argument(help="Pseudonym or id.")],
+    reason: WhyOption,
+    out: OutOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Write all that is kept of a person: data.json, and a page in Spanish and one in English."""
+    api = open_api(context, as_json=as_json)
+    found = api.post("/v1/privacy/export", {"employee_id": api.employee(employee), "reason": reason})
+    written = [_write(out, "data.json", json.dumps(found, ensure_ascii=False, indent=1))]
+    written += [_write(out, f"data.{language}.html", export_page(found, language)) for language in LANGUAGES]
+    say(f"wrote {', '.join(written)}", {"files": written, "counts": found["counts"]}, as_json=as_json)
+
+
+@privacy.command("erase")
+def erase(
+    context: typer.Context,
+    employee: Annotated[str, typer.Argument(help="Pseudonym.")],
+    reason: WhyOption,
+    out: OutOption,
+    confirm: Annotated[str | None, typer.Option(help="The pseudonym again, where nobody can be asked.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Erase a person for good, and write the receipt: receipt.json, and a page in Spanish and one in English."""
+    api = open_api(context, as_json=as_json)
+    number = api.employee(employee)
+    if confirm is None:
+        confirm = typer.prompt(f"All that is kept of {employee} goes for good. Type the pseudonym to go on", err=True)
+    body = {"employee_id": number, "confirm": confirm, "reason": reason}
+    receipt = api.post("/v1/privacy/erase", body)
+    say(f"employee {number} is erased; receipt: {', '.join(_write_receipt(out, receipt))}", receipt, as_json=as_json)
+
+
+@privacy.command("erasures")
+def list_erasures(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List erasures."""
+    show(open_api(context, as_json=as_json).get("/v1/privacy/erasures"), as_json=as_json)
+
+
+@privacy.command("receipt")
+def write_receipt(context: typer.Context, erasure_id: int, out: OutOption, as_json: JsonOption = False) -> None:
+    """Write the receipt of an erasure again."""
+    receipt = open_api(context, as_json=as_json).get(f"/v1/privacy/erasures/{erasure_id}")
+    say(f"wrote {', '.join(_write_receipt(out, receipt))}", receipt, as_json=as_json)
+
+
+@privacy.command("retention")
+def report_retention(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Report what is kept for how long; exit with 1 when something is kept too long."""
+    rows = open_api(context, as_json=as_json).get("/v1/privacy/retention")
+    show(rows, as_json=as_json)
+    if any(row["beyond"] for row in rows):
+        raise typer.Exit(1)
+
+
+@notices.command("list")
+def list_notices(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List notices, newest first."""
+    show(open_api(context, as_json=as_json).get("/v1/notices"), as_json=as_json)
+
+
+@notices.command("publish")
+def publish_notice(
+    context: typer.Context,
+    version: str,
+    es: Annotated[Path, typer.Option(help="File with the Spanish text, UTF-8.")],
+    en: Annotated[Path, typer.Option(help="File with the English text, UTF-8.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Publish a notice in both languages; it is never changed."""
+    texts = {language: _read(file) for language, file in (("es", es), ("en", en))}
+    rows = open_api(context, as_json=as_json).post("/v1/notices", {"version": version, **texts})
+    say(f"notice {version}", rows, as_json=as_json)
+
+
+@notices.command("show")
+def show_notice(
+    context: typer.Context,
+    version: str,
+    language: Annotated[str, typer.Option(help="es or en")] = "es",
+    as_json: JsonOption = False,
+) -> None:
+    """Print a notice's words."""
+    row = open_api(context, as_json=as_json).get(f"/v1/notices/{version}/{language}")
+    say(row["text"], row, as_json=as_json)
+
+
+def _write_receipt(out: Path, receipt: Row) -> list[str]:
+    written = [_write(out, "receipt.json", json.dumps(receipt, ensure_ascii=False, indent=1))]
+    return written + [_write(out, f"receipt.{each}.html", receipt_page(receipt, each)) for each in LANGUAGES]
+
+
+def _write(folder: Path, name: str, content: str) -> str:
+    """For the owner's eyes alone."""
+    file = folder / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {file}: {error.strerror}")
+    return str(file)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        fail(f"cannot read {file}: {error}")
