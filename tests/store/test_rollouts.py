@@ -1,5 +1,9 @@
 """A rollout on a real database: it goes on by itself, halts by itself, and takes the model back."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,6 +15,7 @@ from stressvision_store.session import transaction
 from support import workforce
 from support.database import Database
 from support.rollouts import DIGESTS, NEW, OLD, Fleet
+from support.servers import wait_until
 
 pytestmark = pytest.mark.db
 PLAN = Plan(canary_share=0.1, stages=(0.5, 1.0), soak_s=60, limits=Limits(observed_s=0))
@@ -137,6 +142,7 @@ def test_a_roll_back_ends_at_its_deadline_and_says_who_is_missing(database: Data
     row = fleet.row()
     assert (row.state, row.cause) == ("rolled_back", "operator")
     assert row.reason == "no good; 2 devices have not said that they are back"
+    assert [fleet.states()[device] for device in fleet.at_stage(0)] == ["lost", "lost"]
 
 
 def test_one_that_stalls_is_paused_at_its_deadline_and_resumed_by_an_operator(database: Database) -> None:
@@ -247,3 +253,42 @@ def test_a_canary_of_devices_that_are_not_there_is_refused(database: Database) -
     fleet.revoke(fleet.devices[1])
     with pytest.raises(InvalidError, match=f"no device of the fleet: {fleet.devices[1]}, 999"):
         fleet.begin(Plan(canary_devices=(fleet.devices[0], fleet.devices[1], 999)))
+
+
+def live(fleet: Fleet, mine: list[int], over: threading.Event) -> None:
+    """Devices that go one step of the way with each heartbeat."""
+    way = dict.fromkeys(mine, -1)
+    states = ("downloaded", "verified", "installed", "confirmed")
+    while not over.is_set():
+        for device in (each for each in mine if fleet.told(each) == NEW):
+            place = way[device] = min(way[device] + 1, 3)
+            fleet.beat(device, runs=NEW if place > 1 else OLD, state=states[place])
+
+
+def drive(fleet: Fleet, over: threading.Event) -> None:
+    while not over.is_set():
+        fleet.wait(seconds=0.01)
+        fleet.step()
+
+
+def meddle(fleet: Fleet) -> None:
+    with suppress(ConflictError):  # when it is over
+        for _ in range(5):
+            fleet.order("pause", reason=None)
+            fleet.order("resume", without_comparison=False)
+
+
+def test_heartbeats_steps_and_orders_at_once_do_not_hinder_each_other(database: Database) -> None:
+    fleet = Fleet.of(database, 24)
+    fleet.begin(Plan(canary_share=0.25, stages=(0.5, 1.0), soak_s=0, limits=Limits(observed_s=0)))
+    over = threading.Event()
+    with ThreadPoolExecutor(7) as pool:
+        work = [pool.submit(live, fleet, fleet.devices[start::4], over) for start in range(4)]
+        work += [pool.submit(drive, replace(fleet), over), pool.submit(drive, replace(fleet), over)]
+        work += [pool.submit(meddle, fleet)]
+        try:
+            wait_until(lambda: set(fleet.states().values()) == {"confirmed"} and fleet.state == "complete", "the end")
+        finally:
+            over.set()
+        for each in work:
+            each.result()

@@ -42,7 +42,7 @@ DEVICE_MOVES = {
     "downloaded": {"verified", "installed", "confirmed"} | GONE,
     "verified": {"installed", "confirmed"} | GONE,
     "installed": {"confirmed"} | GONE,
-    "confirmed": {"offered", "rejected", "reverted"},
+    "confirmed": {"offered", "rejected", "reverted", "lost"},
     "rejected": {"downloaded", "verified", "installed", "confirmed", "reverted"},
     "lost": {"downloaded", "verified", "installed", "confirmed", "rejected", "reverted"},
     "reverted": set(),
@@ -110,6 +110,9 @@ class Watched(Fleet):
             assert len(self.offered_in_canary) <= PLAN.canary_share * SIZE
         told = {device for device, version in self.all_told().items() if version == NEW}
         assert told <= {device for device, state in states.items() if state != "waiting"} or rollout == "complete"
+        assert rollout == "rolled_back" or not any(
+            now == "lost" and self.before[2].get(device) == "confirmed" for device, now in states.items()
+        )
         if rollout in ("halted", "rolling_back", "rolled_back"):
             assert not told
 

@@ -85,15 +85,16 @@ def record_report(session: Session, device_id: int, heartbeat: Heartbeat, at: da
     course = find_course(session)
     if course is None:
         return
-    target = session.get(RolloutDevice, (course.rollout_id, device_id), with_for_update={"key_share": True})
+    key = (course.rollout_id, device_id)
+    target = session.get(RolloutDevice, key)
     if target is None:
         target = _join(session, course, device_id, at) if course.joins else None
-    if target is None:
+    follow = _come_back if course.state in BACKWARD else _go_on
+    if target is None or not follow(target, course, heartbeat, at):
         return
-    if course.state in BACKWARD:
-        _come_back(target, course, heartbeat, at)
-    else:
-        _go_on(target, course, heartbeat, at)
+    with session.no_autoflush:  # most heartbeats change nothing and lock nothing; this one must see what it changes
+        session.refresh(target, with_for_update={"key_share": True})
+    follow(target, course, heartbeat, at)
     session.flush()
 
 
@@ -114,10 +115,11 @@ def _join(session: Session, course: Course, device_id: int, at: datetime) -> Rol
         )
         .on_conflict_do_nothing()
     )
-    return session.get(RolloutDevice, (course.rollout_id, device_id), with_for_update={"key_share": True})
+    return session.get(RolloutDevice, (course.rollout_id, device_id))
 
 
-def _go_on(target: RolloutDevice, course: Course, heartbeat: Heartbeat, at: datetime) -> None:
+def _go_on(target: RolloutDevice, course: Course, heartbeat: Heartbeat, at: datetime) -> bool:
+    """Whether anything changes."""
     said = heartbeat.update if heartbeat.update is not None and heartbeat.update.version == course.version else None
     runs_it = None if heartbeat.model_digest is None else heartbeat.model_digest == course.digest
     state = cast("TargetState", target.state)
@@ -129,13 +131,18 @@ def _go_on(target: RolloutDevice, course: Course, heartbeat: Heartbeat, at: date
         move(target, reached, at, reason=reason, deadlines=course.plan.deadlines)
     elif state == "installed" and runs_it:
         target.deadline_at = at + timedelta(seconds=course.plan.deadlines.installed_s)
+    else:
+        return False
+    return True
 
 
-def _come_back(target: RolloutDevice, course: Course, heartbeat: Heartbeat, at: datetime) -> None:
-    if target.state in ("waiting", "rejected", "reverted"):
-        return
-    if heartbeat.model_digest is not None and heartbeat.model_digest == course.previous_digest:
-        move(target, "reverted", at, reason="the rollout went back", deadlines=course.plan.deadlines)
+def _come_back(target: RolloutDevice, course: Course, heartbeat: Heartbeat, at: datetime) -> bool:
+    """Whether anything changes."""
+    is_back = heartbeat.model_digest is not None and heartbeat.model_digest == course.previous_digest
+    if not is_back or target.state in ("waiting", "rejected", "reverted"):
+        return False
+    move(target, "reverted", at, reason="the rollout went back", deadlines=course.plan.deadlines)
+    return True
 
 
 def move(target: RolloutDevice, state: TargetState, at: datetime, *, reason: str | None, deadlines: Deadlines) -> None:

@@ -88,6 +88,17 @@ def _lose_overdue(session: Session, rollout: Rollout, now: datetime) -> None:
     )
 
 
+def _give_up_rest(session: Session, rollout: Rollout, now: datetime) -> None:
+    """Whatever has not said that it is back is lost; it is told the model before whenever it returns."""
+    session.execute(
+        update(RolloutDevice)
+        .where(
+            col(RolloutDevice.rollout_id) == rollout.id, col(RolloutDevice.state).in_((*UNDER_WAY, "confirmed", "lost"))
+        )
+        .values(state="lost", state_at=now, deadline_at=None, reason="it has not said that it is back")
+    )
+
+
 def _lose_latecomers(session: Session, now: datetime) -> None:
     """Of rollouts that are complete, the devices that were still under way have deadlines, too."""
     complete = select(Rollout.id).where(col(Rollout.state) == "complete")
@@ -155,6 +166,8 @@ def _follow(session: Session, rollout: Rollout, plan: Plan, decision: Decision, 
             decision = Decision("halted", "failed", str(error))
     enter(rollout, plan, decision, now)
     session.flush()
+    if decision.state == "rolled_back":
+        _give_up_rest(session, rollout, now)
     if decision.next_stage:
         offer(session, rollout, plan.deadlines, now)
     audit.append(
