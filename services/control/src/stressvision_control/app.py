@@ -33,6 +33,7 @@ from stressvision_control.models.schemas import manifest_schema
 from stressvision_control.pictures.endpoints import router as pictures
 from stressvision_control.privacy.endpoints import router as privacy
 from stressvision_control.privacy.notices import router as notices
+from stressvision_control.reports.endpoints import router as reports
 from stressvision_control.rollouts.endpoints import router as rollouts
 from stressvision_control.roster.endpoints import router as roster
 from stressvision_control.security import FailedAttempts
@@ -65,7 +66,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ROUTERS = (
     status, sites, profile_changes, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
     notices, devices, enrolment_codes, dead_letters, models, model_files, model_repository, rollouts,
-    training_jobs, held_jobs, trainers, pictures, alerts, alert_answers, tokens, audit, privacy, health.router,
+    training_jobs, held_jobs, trainers, pictures, alerts, alert_answers, reports, tokens, audit, privacy, health.router,
 )  # fmt: skip
 
 

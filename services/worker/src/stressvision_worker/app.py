@@ -32,6 +32,7 @@ SCHEDULE: Final[dict[str, tuple[float, str]]] = {
     "partitions.ensure": (3600, HOUSEKEEPING),
     "models.refresh": (3600, HOUSEKEEPING),
     "training.watch": (3600, HOUSEKEEPING),
+    "reports.make": (900, HOUSEKEEPING),
     # Asked every hour though there is work but once a day: a beat that was down at the one right time misses no day.
     "retention.apply": (3600, HOUSEKEEPING),
 }

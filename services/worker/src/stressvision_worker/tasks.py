@@ -134,6 +134,11 @@ class Work:
     def refresh_gauges(self) -> None:
         refresh_gauges(self._resources.engine)
 
+    def make_reports(self) -> None:
+        from stressvision_worker.reports import make_due_reports  # brings reportlab, which few processes need
+
+        make_due_reports(self._resources.engine)
+
 
 TASKS: Final[dict[str, Callable[[Work], None]]] = {
     "rollups.refresh": Work.refresh,
@@ -144,6 +149,7 @@ TASKS: Final[dict[str, Callable[[Work], None]]] = {
     "retention.apply": Work.apply_retention,
     "rollouts.step": Work.step_rollouts,
     "gauges.refresh": Work.refresh_gauges,
+    "reports.make": Work.make_reports,
     "models.refresh": Work.refresh_models,
     "training.watch": Work.watch_training,
 }

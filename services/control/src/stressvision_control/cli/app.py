@@ -14,6 +14,7 @@ from stressvision_control.cli import (
     people,
     places,
     privacy,
+    reports,
     rollouts,
     roster,
     status,
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.command("status")(status.show_status)
 for name, group in {
     "alerts": alerts.alerts,
+    "report": reports.reports,
     "sites": places.sites,
     "areas": places.areas,
     "stations": places.stations,

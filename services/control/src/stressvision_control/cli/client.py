@@ -67,8 +67,8 @@ class Api:
     def get_text(self, path: str, **query: Any) -> str:
         return self._ask("GET", path, params=_given(query)).content.decode()
 
-    def get_bytes(self, path: str) -> bytes:
-        return self._ask("GET", path).content
+    def get_bytes(self, path: str, **query: Any) -> bytes:
+        return self._ask("GET", path, params=_given(query)).content
 
     def post_bytes(self, path: str) -> bytes:
         """What comes back, where that is a file."""
