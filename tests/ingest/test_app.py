@@ -104,7 +104,7 @@ def test_metrics_keep_to_closed_sets(device: Device):
     ]
     assert len(families) > 15
     labels = {label for family in families for sample in family.samples for label in sample.labels}
-    assert labels <= {"verdict", "reason", "status", "why", "outcome", "le"}
+    assert labels <= {"verdict", "reason", "status", "why", "outcome", "kind", "le"}
     assert sum(len(family.samples) for family in families) < 200
 
 

@@ -15,6 +15,7 @@ from stressvision_store.repository.metadata import Role
 from stressvision_store.session import transaction
 
 CAPACITY_BYTES: Final = 64 << 20
+Load = Callable[[], bytes | None]
 
 
 class Shelf:
@@ -33,43 +34,48 @@ class Shelf:
     async def metadata(self, role: Role, version: int | None) -> bytes | None:
         """That version of a role, or the newest, which is asked of the database each time; None where there is none."""
         if version is None:
-            return await run_in_threadpool(self._load_metadata, role, None)
-        return await self._get(f"{version}.{role}", lambda: self._load_metadata(role, version))
+            return await self._ask(f"newest {role}", lambda: self._load_metadata(role, None))
+        return await self._hold(f"{version}.{role}", lambda: self._load_metadata(role, version))
 
     async def target(self, version: str, digest: str) -> bytes | None:
         """The file, while the repository offers it under that version; None otherwise."""
-        if await run_in_threadpool(self._offered, version) != digest:
+        if await self._ask(f"offered {version}", lambda: self._offered(version)) != digest.encode():
             return None
-        return await self._get(digest, lambda: self._load_file(digest))
+        return await self._hold(digest, lambda: self._load_file(digest))
 
-    async def _get(self, key: str, load: Callable[[], bytes | None]) -> bytes | None:
-        """Read once for all who ask at the same time."""
+    async def _hold(self, key: str, load: Load) -> bytes | None:
+        """What never changes, from memory if it is there."""
         if key in self._held:
             self._held.move_to_end(key)
             return self._held[key]
-        reading = self._reading.get(key)
-        if reading is None:
-            reading = self._reading[key] = asyncio.create_task(self._read(key, load), name=f"shelf {key}")
-        return await asyncio.shield(reading)
-
-    async def _read(self, key: str, load: Callable[[], bytes | None]) -> bytes | None:
-        try:
-            content = await run_in_threadpool(load)
-        finally:
-            del self._reading[key]
+        content = await self._ask(key, load)
         if content is not None and len(content) <= self._capacity_bytes:
             self._held[key] = content
             while self.held_bytes > self._capacity_bytes:
                 self._held.popitem(last=False)
         return content
 
+    async def _ask(self, key: str, load: Load) -> bytes | None:
+        """Read once for all who ask while it is being read."""
+        reading = self._reading.get(key)
+        if reading is None:
+            reading = self._reading[key] = asyncio.create_task(self._read(key, load), name=f"shelf {key}")
+        return await asyncio.shield(reading)
+
+    async def _read(self, key: str, load: Load) -> bytes | None:
+        try:
+            return await run_in_threadpool(load)
+        finally:
+            del self._reading[key]
+
     def _load_metadata(self, role: Role, version: int | None) -> bytes | None:
         with transaction(self._engine) as session:
             return metadata.find_content(session, role, version)
 
-    def _offered(self, version: str) -> str | None:
+    def _offered(self, version: str) -> bytes | None:
         with transaction(self._engine) as session:
-            return model_files.published_digest(session, version)
+            digest = model_files.published_digest(session, version)
+        return digest.encode() if digest is not None else None
 
     def _load_file(self, digest: str) -> bytes | None:
         with transaction(self._engine) as session:
