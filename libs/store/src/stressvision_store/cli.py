@@ -1,4 +1,4 @@
-"""`stressvision-store`: schema, signing keys and the factory model. Reads the database URLs from the environment."""
+"""`stressvision-store`: schema, backups, signing keys, the factory model. The environment has the database URLs."""
 
 import json
 import os
@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from stressvision_store import repository_cli, roles, schema
+from stressvision_store import backup_cli, repository_cli, roles, schema
 from stressvision_store.partitions import ensure_partitions
 from stressvision_store.session import create_engine, transaction
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__)
 app.add_typer(repository_cli.app, name="models")
+backup_cli.register(app)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
