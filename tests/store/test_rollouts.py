@@ -88,6 +88,21 @@ def test_a_device_that_vanishes_is_lost_and_continues_when_it_is_back(database: 
     assert fleet.states()[canary[0]] == "confirmed"
 
 
+@pytest.mark.parametrize(("told", "state"), [(True, "halted"), (False, "canary")])
+def test_only_devices_that_were_told_of_the_model_are_lost_to_it(database: Database, told: bool, state: str) -> None:
+    fleet = Fleet.of(database, 4)
+    for device in fleet.devices:
+        fleet.beat(device)
+    fleet.wait(seconds=1)
+    fleet.begin(Plan(canary_share=0.5, limits=Limits(lost=0)))
+    if told:
+        fleet.beat(fleet.at_stage(0)[0])
+    fleet.wait(hours=1)
+    fleet.step()
+    assert [fleet.states()[device] for device in fleet.at_stage(0)] == ["lost", "lost"]
+    assert fleet.state == state
+
+
 def test_a_device_that_sees_no_face_stays_installed_and_is_not_lost(database: Database) -> None:
     fleet = Fleet.of(database, 2)
     fleet.begin(Plan(canary_devices=tuple(fleet.devices[:1]), limits=Limits(observed_s=0)))

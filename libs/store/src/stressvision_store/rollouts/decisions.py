@@ -18,6 +18,7 @@ _WAY: Final[tuple[TargetState, ...]] = ("offered", "downloaded", "verified", "in
 class Situation:
     """What is known of a rollout. `counts` is of its targets by state, those that still wait left out.
 
+    `never_told` are the lost ones that were silent already when they were offered the model, which says nothing of it.
     `confirmed_at` are the times at which devices confirmed, in order. `slow` and `faulty` count running devices.
     `comparison` is None where there is no control group, or none is wanted.
     """
@@ -27,6 +28,7 @@ class Situation:
     last_stage: int
     deadline_at: datetime | None
     counts: Mapping[TargetState, int]
+    never_told: int = 0
     confirmed_at: Sequence[datetime] = ()
     slow: int = 0
     faulty: int = 0
@@ -75,10 +77,10 @@ def find_fault(plan: Plan, now_is: Situation) -> Decision | None:
     limits, offered = plan.limits, now_is.offered
     if offered == 0:
         return None
-    failed, lost = now_is.count("rejected", "reverted"), now_is.count("lost")
+    failed, lost = now_is.count("rejected", "reverted"), now_is.count("lost") - now_is.never_told
     checks: tuple[tuple[Cause, int, float, str], ...] = (
         ("failed", failed, limits.failed, "rejected the model or went back"),
-        ("lost", lost, limits.lost, "were lost"),
+        ("lost", lost, limits.lost, "were lost after they were told"),
         ("bad_outputs", now_is.faulty, limits.sick, "gave answers that are no probabilities"),
         ("slow", now_is.slow, limits.sick, f"need more than {limits.latency_s * 1000:g} ms for a face"),
     )

@@ -32,6 +32,11 @@ JOIN model_versions m ON m.version = :version
 WHERE t.rollout_id = :rollout AND t.state IN ('installed', 'confirmed') AND s.model_digest = m.digest
 """
 
+_NEVER_TOLD = """
+SELECT count(*) FROM rollout_devices t LEFT JOIN device_states s ON s.device_id = t.device_id
+WHERE t.rollout_id = :rollout AND t.state = 'lost' AND coalesce(s.heartbeat_at < t.offered_at, true)
+"""
+
 _SEEN = f"""
 SELECT t.control,
     coalesce(sum(extract(epoch FROM e.ended_at - e.started_at)), 0)::float AS captured_s,
@@ -57,6 +62,11 @@ def count_sick(session: Session, rollout: Rollout, limits: Limits) -> tuple[int,
         },
     ).one()
     return row.slow, row.faulty
+
+
+def count_never_told(session: Session, rollout: Rollout) -> int:
+    """Lost devices that have not been heard since they were offered the model, and so never learnt of it."""
+    return session.scalar(text(_NEVER_TOLD), {"rollout": rollout.id}) or 0
 
 
 def compare(session: Session, rollout: Rollout, plan: Plan, now: datetime) -> Comparison | None:

@@ -13,7 +13,8 @@ Span = Annotated[float, Field(gt=0, le=30 * DAY_S)]
 class Limits(BaseModel):
     """Beyond any of these a rollout halts by itself. Shares are of the devices that were offered the model.
 
-    `failed`: rejected or reverted. `sick`: slower than `latency_s` for a face (p95), or with more than `bad_outputs`
+    `failed`: rejected or reverted. `lost`: after they were told of it; one that was silent before says nothing of the
+    model. `sick`: slower than `latency_s` for a face (p95), or with more than `bad_outputs`
     answers that were no probabilities. Against the control group: `unknown_rise`, how much less of the time may be
     recognised; `class_mix`, the total variation distance of the times per class. Both groups must have been observed
     for `observed_s` in all before that is judged; 0 judges nothing, and nobody waits for it.

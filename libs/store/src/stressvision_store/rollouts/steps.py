@@ -1,7 +1,7 @@
 """A rollout goes on by itself: one step looks at what is known, and writes what follows from it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -22,7 +22,7 @@ from stressvision_store.rollout_tables import (
     TargetState,
 )
 from stressvision_store.rollouts.decisions import Decision, Situation, decide
-from stressvision_store.rollouts.observations import compare, count_sick
+from stressvision_store.rollouts.observations import compare, count_never_told, count_sick
 from stressvision_store.rollouts.plans import Deadlines, Plan
 from stressvision_store.rollouts.reports import FORWARD
 
@@ -127,34 +127,34 @@ def _situation(session: Session, rollout: Rollout, plan: Plan, now: datetime) ->
         )
         .group_by(col(RolloutDevice.state))
     )
-    counts = {cast("TargetState", state): number for state, number in session.exec(targets)}
     situation = Situation(
         state=cast("RolloutState", rollout.state),
         stage=rollout.stage,
         last_stage=plan.last_stage,
         deadline_at=rollout.deadline_at,
-        counts=counts,
+        counts={cast("TargetState", state): number for state, number in session.exec(targets)},
     )
     if rollout.state not in FORWARD:
         return situation
-    confirmed = (
-        select(col(RolloutDevice.state_at))
-        .where(col(RolloutDevice.rollout_id) == rollout.id, col(RolloutDevice.state) == "confirmed")
-        .order_by(col(RolloutDevice.state_at))
-    )
     slow, faulty = count_sick(session, rollout, plan.limits)
-    return Situation(
-        state=situation.state,
-        stage=situation.stage,
-        last_stage=situation.last_stage,
-        deadline_at=situation.deadline_at,
-        counts=counts,
-        confirmed_at=session.exec(confirmed).all(),
+    return replace(
+        situation,
+        never_told=count_never_told(session, rollout),
+        confirmed_at=_confirmed_at(session, rollout),
         slow=slow,
         faulty=faulty,
         comparison=compare(session, rollout, plan, now),
         waived=rollout.waived_stage == rollout.stage,
     )
+
+
+def _confirmed_at(session: Session, rollout: Rollout) -> Sequence[datetime]:
+    confirmed = (
+        select(RolloutDevice.state_at)
+        .where(col(RolloutDevice.rollout_id) == rollout.id, col(RolloutDevice.state) == "confirmed")
+        .order_by(col(RolloutDevice.state_at))
+    )
+    return session.exec(confirmed).all()
 
 
 def _follow(session: Session, rollout: Rollout, plan: Plan, decision: Decision, now: datetime) -> Move | None:
