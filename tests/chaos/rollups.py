@@ -62,8 +62,8 @@ class Platform:
 
 
 @contextmanager
-def open_platform(folder: Path, *, stations: int) -> Iterator[Platform]:
-    """Two sites of `stations` stations each; the worker and beat are ready."""
+def open_platform(folder: Path, *, stations: int, **settings: str) -> Iterator[Platform]:
+    """Two sites of `stations` stations each; the worker and beat are ready. `settings` are more of their variables."""
     with ExitStack() as stack:
         postgres = start_postgres(folder / "postgres", durable=True)
         stack.callback(postgres.stop, "immediate")
@@ -73,7 +73,7 @@ def open_platform(folder: Path, *, stations: int) -> Iterator[Platform]:
         database = create_database(cluster, "chaos")
         cli.prepare(database.urls)
         stack.callback(database.dispose)
-        variables = environment(database, broker.url, STRESSVISION_WORKER_LINGER_S=str(LINGER_S))
+        variables = environment(database, broker.url, STRESSVISION_WORKER_LINGER_S=str(LINGER_S), **settings)
         worker, beat = (Daemon(name, variables, folder / f"{name}.log") for name in ("worker", "beat"))
         for daemon in (worker, beat):
             daemon.start()
