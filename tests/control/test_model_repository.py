@@ -11,7 +11,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from stressvision_control.cli.app import app
-from stressvision_control.cli.scores import compare
+from stressvision_control.models.scores import compare
 from stressvision_store.repository.keys import make_key
 from support.control import Control
 from support.manifests import MODEL, make_manifest, write_model
@@ -139,10 +139,17 @@ def test_two_models_are_compared_without_a_claim_that_the_figures_do_not_bear(
 ) -> None:
     register(stressvision, tmp_path, "old", scores=scores(0.80, [0.78, 0.82], fatigue=0.8))
     register(stressvision, tmp_path, "new", scores=scores(0.81, [0.79, 0.83], fatigue=0.9))
+    benchmark = tmp_path / "new" / "report"
+    benchmark.mkdir()
+    (benchmark / "benchmark.json").write_text('{"p95_ms": 3.5}')
+    stressvision("register", str(tmp_path / "new"), by="Ana")
     figures = json.loads(stressvision("compare", "old", "new", "--json").stdout)["figures"]
     told = {row["figure"]: (row["difference"], row["ahead"]) for row in figures}
     assert told["accuracy"] == (0.01, None), "the intervals overlap"
     assert told["recall_fatigue"] == (0.1, "second")
+    assert [row["second"] for row in figures if row["figure"] == "p95 latency in ms"] == [3.5]
+    listed = {row["version"]: row["accuracy"] for row in json.loads(stressvision("list", "--json").stdout)}
+    assert listed == {"old": 0.80, "new": 0.81}
     table = stressvision("compare", "old", "new").stdout
     assert "0.8 [0.78, 0.82]" in table
     assert "+0.1" in table

@@ -14,7 +14,7 @@ from stressvision_store.paging import one
 from stressvision_store.refusals import ConflictError, InvalidError
 from stressvision_store.repository.chain import accept_targets, need_online
 from stressvision_store.repository.keys import ServerKeys
-from stressvision_store.repository.metadata import NoKeyError, expiry, load, lock_repository, sign
+from stressvision_store.repository.metadata import LIFETIMES, NoKeyError, expiry, load, lock_repository, sign
 
 SUFFIX: Final = ".tflite"
 
@@ -106,7 +106,7 @@ def publish_signed(
             f"these targets are version {signed.version}, but {current.version} is in force; "
             "other targets came first: sign again"
         )
-    if not at < signed.expires <= expiry("targets", at).replace(year=at.year + 2):
+    if not at < signed.expires <= at + 2 * LIFETIMES["targets"]:
         raise InvalidError(f"these targets expire at {signed.expires.isoformat()}; is the signer's clock right?")
     if signed.delegations is not None:
         raise InvalidError("these targets delegate to others, which no device of ours follows")

@@ -12,7 +12,7 @@ from tuf.api.metadata import TargetFile
 from stressvision_control.cli.client import Api, Row, fail, open_api
 from stressvision_control.cli.models import fetch_file, models, read_folder
 from stressvision_control.cli.output import JsonOption, say, show
-from stressvision_control.cli.scores import figures_of
+from stressvision_control.models.scores import figures_of
 from stressvision_store.refusals import RefusedError
 from stressvision_store.repository.keys import read_key
 from stressvision_store.repository.publishing import make_target, target_path

@@ -12,10 +12,11 @@ from rich.table import Table
 from stressvision_contracts.manifest import Manifest, read_manifest
 from stressvision_control.cli.client import Api, Row, fail, open_api
 from stressvision_control.cli.output import JsonOption, console, say, show
-from stressvision_control.cli.scores import compare, figures_of
+from stressvision_control.models.scores import compare, figures_of
 
 CARD = "README.md"
 REPORTS = "report"
+BENCHMARK = "benchmark.json"
 
 models = typer.Typer(no_args_is_help=True, help="Which models there are, and which one devices should run.")
 Reason = Annotated[str, typer.Option(help="Why, in 10 to 500 characters; it is kept.")]
@@ -25,7 +26,10 @@ Reason = Annotated[str, typer.Option(help="Why, in 10 to 500 characters; it is k
 def list_models(context: typer.Context, as_json: JsonOption = False) -> None:
     """List models."""
     rows = list(open_api(context, as_json=as_json).every("/v1/models"))
-    columns = ("version", "state", "published_at", "desired", "registered_at", "registered_by", "approved_by")
+    columns = (
+        "version", "state", "published_at", "desired", "accuracy", "macro_f1", "size_bytes", "registered_at",
+        "registered_by", "approved_by",
+    )  # fmt: skip
     show(rows, as_json=as_json, columns=columns)
 
 
@@ -46,8 +50,9 @@ def show_model(context: typer.Context, version: str, as_json: JsonOption = False
 def compare_models(context: typer.Context, first: str, second: str, as_json: JsonOption = False) -> None:
     """Two models' figures side by side, say the one in use and its challenger."""
     api = open_api(context, as_json=as_json)
-    manifests = [api.get(f"/v1/models/{version}")["manifest"] for version in (first, second)]
-    rows = list(compare(*manifests))
+    shown = [api.get(f"/v1/models/{version}") for version in (first, second)]
+    latencies = _latency(api, shown[0]), _latency(api, shown[1])
+    rows = list(compare(shown[0]["manifest"], shown[1]["manifest"], latencies))
     if as_json:
         show({"first": first, "second": second, "figures": rows}, as_json=True)
         return
@@ -176,6 +181,14 @@ def _reports(folder: Path) -> list[tuple[str, Path]]:
     card = folder / CARD
     found = [card] if card.is_file() else []
     return [(file.name, file) for file in [*found, *sorted((folder / REPORTS).glob("*.*"))]]
+
+
+def _latency(api: Api, model: Row) -> float | None:
+    """The 95th percentile in ms that was measured when the model was judged, where that was kept."""
+    if BENCHMARK not in [report["name"] for report in model["reports"]]:
+        return None
+    found = api.get(f"/v1/models/{model['version']}/reports/{BENCHMARK}").get("p95_ms")
+    return float(found) if isinstance(found, int | float) else None
 
 
 def _figure(value: float | None, interval: tuple[float, float] | None) -> str:

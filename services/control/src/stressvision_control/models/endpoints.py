@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 @router.get("", summary="List models", **readers)
 def list_models(session: SessionDep, page: WordPageDep) -> Page[ModelView]:
     rows = model_versions.list_models(session, after=page.after, limit=page.limit)
-    return paged([ModelView.model_validate(row) for row in rows], page.limit, key="version")
+    return paged([ModelView.of(row) for row in rows], page.limit, key="version")
 
 
 @router.post("", summary="Register a model by its manifest", status_code=201, **allow("admin", "ml"))
@@ -128,7 +128,7 @@ def detail_of(session: Session, row: ModelVersion, notice: str | None = None) ->
     overrides = model_gates.list_overrides(session, row.version)
     reports = model_reports.list_reports(session, row.version)
     return ModelDetail(
-        **ModelView.model_validate(row).model_dump(),
+        **ModelView.of(row).model_dump(),
         manifest=row.manifest,
         has_file=model_files.find_file(session, row.digest) is not None,
         unmet_gates=model_gates.unmet_gates(row.manifest),

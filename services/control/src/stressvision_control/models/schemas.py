@@ -1,14 +1,15 @@
 """What travels about models."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import msgspec
 from pydantic import StringConstraints, computed_field
 
 from stressvision_contracts.manifest import Manifest
 from stressvision_control.fields import Body, View
-from stressvision_store.model_tables import ModelState
+from stressvision_control.models.scores import figures_of
+from stressvision_store.model_tables import ModelState, ModelVersion
 
 
 class ModelView(View):
@@ -23,6 +24,17 @@ class ModelView(View):
     approved_by: str | None
     published_at: datetime | None
     desired: bool
+    accuracy: float | None = None
+    macro_f1: float | None = None
+    size_bytes: int | None = None
+
+    @classmethod
+    def of(cls, row: ModelVersion) -> Self:
+        """Figures are those of the INT8 file on the test split, where its manifest has them."""
+        figures = figures_of(row.manifest)
+        shown = {name: getattr(row, name) for name in cls.model_fields if hasattr(row, name)}
+        size = row.manifest.get("size_bytes")
+        return cls(**shown, accuracy=figures.get("accuracy"), macro_f1=figures.get("macro_f1"), size_bytes=size)
 
 
 class OverrideView(View):
