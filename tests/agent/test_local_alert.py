@@ -27,7 +27,7 @@ def opening(condition="fatigue", phase="open"):
 
 
 def counted(how):
-    return REGISTRY.get_sample_value("stressvision_agent_local_alerts_total", {"how": how}) or 0.0
+    return REGISTRY.get_sample_value("stressvision_agent_local_alerts_total", {"outcome": how}) or 0.0
 
 
 @contextmanager

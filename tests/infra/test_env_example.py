@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 from native.layout import ROOT
 from stressvision_control.settings import Settings as ControlSettings
 from stressvision_ingest.settings import Settings as IngestSettings
+from stressvision_worker.alerts import AlertSettings
 from stressvision_worker.settings import Settings as WorkerSettings
 
 TEXT = (ROOT / ".env.example").read_text()
@@ -25,12 +26,14 @@ def settings_of(service: type[BaseSettings]) -> list[tuple[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("service", [IngestSettings, ControlSettings, WorkerSettings], ids=lambda one: one.__module__)
+@pytest.mark.parametrize(
+    "service", [IngestSettings, ControlSettings, WorkerSettings, AlertSettings], ids=lambda one: one.__module__
+)
 def test_every_setting_of_a_service_is_listed_with_its_default(service: type[BaseSettings]) -> None:
     for name, default in settings_of(service):
         assert name in GIVEN, f"add {name}={default} to .env.example, with a sentence"
         if not name.endswith(("_URL", "_SECRET", "_TOKEN", "_ENV")) and not isinstance(default, SecretStr):
-            assert GIVEN[name] == str(default), name
+            assert GIVEN[name] == ("" if default is None else str(default)), name
 
 
 def test_nothing_is_listed_twice() -> None:

@@ -11,10 +11,13 @@ MODULES = (
     "stressvision_ingest.metrics",
     "stressvision_control.metrics",
     "stressvision_worker.metrics",
+    "stressvision_worker.alert_metrics",
+    "stressvision_worker.report_metrics",
     "stressvision_worker.beat",
     "stressvision_trainer.metrics",
     "stressvision_agent.metrics",
     "stressvision_agent.vision_metrics",
+    "stressvision_agent.local_alert",
     "stressvision_agent.updates.metrics",
 )
 NAME = re.compile(r"\bstressvision_[a-z0-9_]+")

@@ -25,9 +25,9 @@ from stressvision_agent.settings import LocalAlertSettings
 log = logging.getLogger(__name__)
 
 SIGNALS = Counter(
-    "stressvision_agent_local_alerts_total", "Lasting tiredness, by what was done at the station", ["how"]
+    "stressvision_agent_local_alerts_total", "Lasting tiredness, by what was done at the station", ["outcome"]
 )
-"""how: console, command, failed, timeout, cooldown, busy."""
+"""outcome: console, command, failed, timeout, cooldown, busy."""
 
 SIGNAL_SECONDS = Histogram(
     "stressvision_agent_local_alert_seconds",
@@ -72,12 +72,12 @@ class LocalAlert:
         if not self._thread.is_alive():
             return
         if now_s < self._quiet_until_s:
-            SIGNALS.labels(how="cooldown").inc()
+            SIGNALS.labels(outcome="cooldown").inc()
             return
         try:
             self._asked.put_nowait(now_s)
         except queue.Full:
-            SIGNALS.labels(how="busy").inc()
+            SIGNALS.labels(outcome="busy").inc()
             return
         self._quiet_until_s = now_s + self._settings.cooldown_s
 
@@ -93,14 +93,14 @@ class LocalAlert:
             try:
                 self._signal(asked_s)
             except Exception:  # the edge of the thread
-                SIGNALS.labels(how="failed").inc()
+                SIGNALS.labels(outcome="failed").inc()
                 log.exception("no signal at the station")
 
     def _signal(self, asked_s: float) -> None:
         if self._settings.console:
             print(LINE, file=self._out or sys.stdout, flush=True)
             SIGNAL_SECONDS.observe(self._monotonic() - asked_s)
-            SIGNALS.labels(how="console").inc()
+            SIGNALS.labels(outcome="console").inc()
         if self._command:
             self._run_command(asked_s)
 
@@ -112,13 +112,13 @@ class LocalAlert:
                 start_new_session=True,
             )  # fmt: skip
         except OSError as error:
-            SIGNALS.labels(how="failed").inc()
+            SIGNALS.labels(outcome="failed").inc()
             log.warning("the program for the signal does not start", extra={"error": error.strerror})
             return
         SIGNAL_SECONDS.observe(self._monotonic() - asked_s)
-        how = self._await(process)
-        SIGNALS.labels(how=how).inc()
-        if how != "command":
+        outcome = self._await(process)
+        SIGNALS.labels(outcome=outcome).inc()
+        if outcome != "command":
             log.warning("the program for the signal did not end well", extra={"status": process.returncode})
 
     def _await(self, process: "subprocess.Popen[bytes]") -> str:
