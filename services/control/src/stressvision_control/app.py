@@ -25,6 +25,8 @@ from stressvision_control.dependencies import CONCURRENT_REQUESTS
 from stressvision_control.devices.endpoints import router as devices
 from stressvision_control.employees.endpoints import router as employees
 from stressvision_control.enrolment_codes.endpoints import router as enrolment_codes
+from stressvision_control.headers import SafeHeaders
+from stressvision_control.limits import Limit
 from stressvision_control.metrics import REQUEST_SECONDS, REQUESTS
 from stressvision_control.models.endpoints import router as models
 from stressvision_control.models.files import router as model_files
@@ -100,7 +102,9 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
+    app.add_middleware(Limit)
     app.add_middleware(Edge)
+    app.add_middleware(SafeHeaders)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
