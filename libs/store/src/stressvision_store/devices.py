@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, Final, cast
 
 import msgspec
@@ -51,7 +52,9 @@ class Roster:
     models: frozenset[str]
 
 
+@cache
 def _standings() -> Select[Any]:
+    """Built once: that costs as much as the answer."""
     placed = (
         select(col(Placement.device_id), col(Site.profile))
         .ext(distinct_on(col(Placement.device_id)))

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from functools import cache
+from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
@@ -39,30 +40,34 @@ class Course:
         return self.state in ("expanding", "complete")
 
 
-def find_course(session: Session) -> Course | None:
+@cache
+def _course() -> Select[Any]:
+    """Built once: that costs more than the answer, and every heartbeat asks."""
     model, previous = aliased(ModelVersion), aliased(ModelVersion)
-    statement = (
-        select(Rollout, col(model.digest), col(previous.digest))
+    return (
+        select(
+            col(Rollout.id).label("rollout_id"),
+            col(Rollout.state),
+            col(Rollout.stage),
+            col(Rollout.plan),
+            col(Rollout.version),
+            col(model.digest),
+            col(Rollout.previous_version),
+            col(previous.digest).label("previous_digest"),
+        )
         .join(model, col(model.version) == col(Rollout.version))
         .outerjoin(previous, col(previous.version) == col(Rollout.previous_version))
         .where(col(Rollout.live) | ((col(Rollout.state) == "complete") & col(model.desired)))
         .order_by(col(Rollout.live).desc(), col(Rollout.id).desc())
         .limit(1)
     )
-    row = session.execute(statement).first()
+
+
+def find_course(session: Session) -> Course | None:
+    row = session.execute(_course()).first()
     if row is None:
         return None
-    rollout, digest, previous_digest = row
-    return Course(
-        rollout_id=rollout.id or 0,
-        state=rollout.state,
-        stage=rollout.stage,
-        plan=Plan.model_validate(rollout.plan),
-        version=rollout.version,
-        digest=digest,
-        previous_version=rollout.previous_version,
-        previous_digest=previous_digest,
-    )
+    return Course(**{**row._mapping, "plan": Plan.model_validate(row.plan)})
 
 
 def desired_model(session: Session, device_id: int) -> DesiredModel | None:
