@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ import pytest
 
 from demo.clip import make_clip
 from native.layout import Layout
+from native.supervision import Supervisor
 from support.agents import Agent
 from support.models import SHIPPED, Kind, make_model
 from support.outside import eventually, post
@@ -107,8 +109,17 @@ class Fleet:
 
 
 @pytest.fixture(scope="module")
-def fleet(native_stack: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    settings, folder = native_stack.settings, tmp_path_factory.mktemp("fleet")
+def stack(request: pytest.FixtureRequest) -> Layout:
+    """One of the tests' own: a rollout moves every device there is."""
+    if os.environ.get("STRESSVISION_E2E"):
+        pytest.skip("rollouts are tried on a stack of their own, without STRESSVISION_E2E")
+    layout: Layout = request.getfixturevalue("native_stack")
+    return layout
+
+
+@pytest.fixture(scope="module")
+def fleet(stack: Layout, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    settings, folder = stack.settings, tmp_path_factory.mktemp("fleet")
     admin = httpx.Client(
         base_url=f"http://127.0.0.1:{settings['STRESSVISION_CONTROL_PORT']}",
         headers={"Authorization": f"Bearer {settings['STRESSVISION_ADMIN_TOKEN']}"},
@@ -205,3 +216,23 @@ def test_an_agent_killed_on_the_way_comes_through(fleet: Fleet, factory: str) ->
         canary.start()
     eventually(lambda: fleet.devices(number)[canary.device_id]["state"] == "confirmed", f"confirmed\n{fleet.told}", 90)
     eventually(lambda: fleet.rollout(number)["state"] == "complete", f"complete\n{fleet.told}", 120)
+
+
+def test_every_process_killed_on_the_way_only_delays_it(fleet: Fleet, factory: str, stack: Layout) -> None:
+    version = f"crash-{uuid4().hex[:6]}"
+    fleet.bring_in(version, "good", number=13)
+    canary, other = (agent.device_id for agent in fleet.agents)
+    number = fleet.roll_out(version, canary)
+    supervisor = Supervisor(stack)
+    for name in ("worker", "beat", "ingest", "postgres", "redis", "control"):
+        os.kill(supervisor.pid(name), signal.SIGKILL)
+
+    def is_complete() -> bool:
+        try:
+            return bool(fleet.rollout(number)["state"] == "complete")
+        except (httpx.TransportError, AssertionError):
+            return False  # a service is on its way back
+
+    eventually(is_complete, f"complete\n{fleet.told}", 180)
+    states = fleet.devices(number)
+    assert [states[device]["state"] for device in (canary, other)] == ["confirmed", "confirmed"]
