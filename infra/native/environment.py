@@ -26,7 +26,7 @@ LIBRARIES = ("libs/contracts", "libs/telemetry", "libs/vision", "libs/store")
 SERVICES = ("services/agent", "services/ingest", "services/control", "services/worker")
 TRAINING = ("training", "services/trainer")
 PACKAGES = {
-    "native": (*LIBRARIES, *SERVICES),
+    "native": (*LIBRARIES, *SERVICES, *TRAINING),  # `dataset add` looks for faces as training does; no TensorFlow yet
     "trainer": (*LIBRARIES, *TRAINING),
     "dev": (*LIBRARIES, *SERVICES, *TRAINING),
 }

@@ -193,6 +193,10 @@ class Jobs(RuleBasedStateMachine):
     def begin(self) -> None:
         with self.database.engine("owner").begin() as connection:
             connection.execute(text("TRUNCATE training_jobs, training_epochs, training_logs, training_pictures"))
+            model = (
+                "INSERT INTO model_versions (version, digest, manifest) VALUES ('1', '1', '{}') ON CONFLICT DO NOTHING"
+            )
+            connection.execute(text(model))
 
     def newest(self, job: int) -> int:
         return max(fence for one, fence in self.held if one == job)
@@ -202,6 +206,8 @@ class Jobs(RuleBasedStateMachine):
             held = training_jobs.held_job(session, job, fence)
             if act == "fail":
                 training_jobs.fail_job(session, held, "it broke")
+            elif act == "publish":
+                training_jobs.succeed(session, held, "1")
             elif act == "give back":
                 training_jobs.give_back(session, held, "stopped")
             else:
@@ -221,7 +227,10 @@ class Jobs(RuleBasedStateMachine):
                 assert all(fence < job.fence for one, fence in self.held if one == job.id)
                 self.held.append((job.id, job.fence))
 
-    @rule(choice=st.randoms(use_true_random=False), act=st.sampled_from(("report", "report", "give back", "fail")))
+    @rule(
+        choice=st.randoms(use_true_random=False),
+        act=st.sampled_from(("report", "report", "give back", "fail", "publish")),
+    )
     def say(self, choice: object, act: str) -> None:
         if not self.held:
             return
@@ -230,6 +239,10 @@ class Jobs(RuleBasedStateMachine):
             self.speak(job, fence, act)
             spoke = True
         except StaleFenceError:
+            spoke = False
+        except IntegrityError as refused:  # what is being cancelled publishes nothing
+            assert act == "publish"
+            assert "from cancelling" in str(refused)
             spoke = False
         assert not spoke or fence == self.newest(job), "a stale fence was heard"
 
@@ -255,6 +268,6 @@ def test_never_two_holders_and_only_the_newest_is_heard(database: Database) -> N
     Bound.database = database
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large]
     Bound.TestCase.settings = settings(
-        max_examples=20, stateful_step_count=20, deadline=None, suppress_health_check=checks
+        max_examples=60, stateful_step_count=20, deadline=None, suppress_health_check=checks
     )
     Bound.TestCase().runTest()

@@ -20,7 +20,10 @@ GRACE_S: Final = 5.0
 LOOK_S: Final = 0.2
 TAIL: Final = 30
 ENVIRONMENT: Final = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONUNBUFFERED": "1", "CUDA_MODULE_LOADING": "LAZY"}
-NOISE: Final = re.compile(r"WARNING: All log|[IW]\d{4} \d|INFO: |W0000|fully_quantize|.*Warning: |  warnings\.warn")
+NOISE: Final = re.compile(
+    r"WARNING: All log|[IW]\d{4} \d|INFO: |fully_quantize|.*Warning: |  warnings\.warn|"
+    r"Saved artifact at|\* Endpoint|  args_\d|Output Type:|Captures:|  (\d+: )?TensorSpec"
+)
 """How lines begin that TensorFlow writes whatever it is told."""
 SECRETS: Final = ("STRESSVISION_TRAINER_TOKEN", "STRESSVISION_ADMIN_TOKEN", "STRESSVISION_TOKEN")
 
@@ -69,7 +72,7 @@ def run_child(
     _hear_all(heard, hear, wait_s=0)
     if child.returncode != 0:
         killed = max(0, -child.returncode)
-        why = "\n".join(tail) or f"it ended with {child.returncode} and said nothing"
+        why = "\n".join(tail).removeprefix("error: ") or f"it ended with {child.returncode} and said nothing"
         raise ChildError(f"killed by signal {killed}" if killed else why, killed)
 
 

@@ -105,6 +105,7 @@ def forget_data(root: Path, job_id: int) -> None:
     for pattern in ("pictures-*", "data-*"):
         for path in folder.glob(pattern):
             shutil.rmtree(path, ignore_errors=True)
+            path.unlink(missing_ok=True)  # the lessons beside the data are a file
     for path in sorted(folder.glob("run-*"), key=_fence)[:-1]:
         shutil.rmtree(path, ignore_errors=True)
 

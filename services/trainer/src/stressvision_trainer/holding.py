@@ -24,7 +24,6 @@ class Held:
         self._heartbeat_s = min(heartbeat_s, claim.lease_s / 4)
         self._why: StopError | None = None
         self._lines: list[str] = []
-        self._eta_s: float | None = None
         self._guard = threading.Lock()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="lease", daemon=True)
@@ -72,10 +71,6 @@ class Held:
         self._heard(state)
         self.check()
 
-    def expect(self, eta_s: float) -> None:
-        """Told with the next heartbeat."""
-        self._eta_s = eta_s
-
     def flush(self) -> None:
         """Send what lines are left, if that can be done at once."""
         if self._lines and self._why is None:
@@ -88,9 +83,8 @@ class Held:
 
     def _tell(self) -> None:
         lines = self._taken()
-        said: dict[str, Any] = {"lines": lines} | ({} if self._eta_s is None else {"eta_s": self._eta_s})
         try:
-            self._heard(self._control.progress(self.claim, **said))
+            self._heard(self._control.progress(self.claim, lines=lines))
         except ControlError as error:
             with self._guard:
                 self._lines[:0] = lines

@@ -1,6 +1,7 @@
 """One job from its pictures to its candidate."""
 
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ def run_job(control: Control, held: Held, settings: Settings, tracking: Tracking
     if earlier is not None:
         held.say(f"goes on from the last checkpoint of claim {earlier}")
     _prepare(control, held, folders, base)
-    _fit(control, held, folders, tracking)
+    _fit(control, held, folders, _teach(held, folders, settings.teacher), tracking)
     _judge(control, held, folders, settings, tracking)
     if folders.data_digest != data_digest(claim, base):
         raise ChangedError(f"the base data in {base} have changed since the run began")
@@ -78,13 +79,27 @@ def _by_split(counts: list[dict[str, Any]]) -> str:
     return ", ".join(f"{number} {split}" for split, number in totals.items())
 
 
-def _fit(control: Control, held: Held, folders: Folders, tracking: Tracking) -> None:
+def _teach(held: Held, folders: Folders, teacher: Path | None) -> Path | None:
+    """What the teacher says of the training faces, for a recipe that learns from one; None where there is none."""
+    recipe = tomllib.loads(held.claim.recipe_text)
+    if teacher is None or "distillation" not in recipe or "distillation=" in held.claim.changes:
+        return None
+    lessons = folders.data.with_name(f"{folders.data.name}-lessons.npz")
+    if not lessons.is_file():
+        held.report(stage="teach")
+        words = ["teach", str(teacher), "--data", str(folders.data), "--out", str(lessons), "--json"]
+        run_child(held, "stressvision_training", words, lambda _: None)
+    return lessons
+
+
+def _fit(control: Control, held: Held, folders: Folders, lessons: Path | None, tracking: Tracking) -> None:
     """Train, or go on. A child that was killed is started again, and goes on from its checkpoint."""
     held.report(stage="fit")
     recipe = folders.run / f"{held.claim.recipe}.toml"
     recipe.write_text(held.claim.recipe_text, encoding="utf-8")
     words = ["fit", "--recipe", str(recipe), "--data", str(folders.data), "--out", str(folders.run), "--json"]
     words += [word for change in held.claim.changes for word in ("--set", change)]
+    words += ["--lessons", str(lessons)] if lessons is not None else []
     tracking.begin(held.claim, folders)
     for restart in range(MOST_RESTARTS + 1):
         _catch_up(control, held, folders, tracking)

@@ -51,7 +51,7 @@ def write_page(path: Path, facts: Facts, pictures: Sequence[Path]) -> None:
             ("split", "source", "label", "faces"),
             ([each["split"], each["source"], each["label"], each["rows"]] for each in facts["counts"]),
         ),
-        f"<h2>Recipe, {facts['epochs']} epochs</h2><pre>{escape(facts['recipe'])}</pre>",
+        f"<h2>Recipe; epochs done: {facts['epochs']}</h2><pre>{escape(facts['recipe'])}</pre>",
         "<p>Figures tell of apparent expression in pictures like these, not of what anyone feels.</p>",
     ]
     head = f"<meta charset=utf-8><title>Model {escape(facts['version'])}</title><style>{STYLE}</style>"

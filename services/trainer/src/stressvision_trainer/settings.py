@@ -17,6 +17,7 @@ class SettingsError(ValueError):
 class Settings:
     """`base_data`: a folder made by `stressvision-train prepare`, which company pictures are added to.
 
+    `teacher`: a .keras network that a recipe with [distillation] learns from, say the last run's `final_model.keras`.
     `folder`: where runs lie; the same one after a restart, so that they go on. `mlflow_uri`: None logs nothing there.
     """
 
@@ -24,6 +25,7 @@ class Settings:
     token: str = field(repr=False)
     folder: Path
     base_data: Path | None = None
+    teacher: Path | None = None
     name: str = field(default_factory=socket.gethostname)
     poll_s: float = 5.0
     heartbeat_s: float = 5.0
@@ -43,13 +45,14 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     token = get("TRAINER_TOKEN")
     if not token:
         raise SettingsError(f"{PREFIX}TRAINER_TOKEN is missing: a token with the role ml (stressvision tokens create)")
-    base = get("TRAINER_BASE_DATA")
+    base, teacher = get("TRAINER_BASE_DATA"), get("TRAINER_TEACHER")
     port = int(_number(get("TRAINER_METRICS_PORT", "8004"), "TRAINER_METRICS_PORT"))
     return Settings(
         control_url=get("CONTROL_URL", "http://127.0.0.1:8001"),
         token=token,
         folder=Path(get("TRAINER_FOLDER", "trainer")).absolute(),
         base_data=Path(base).absolute() if base else None,
+        teacher=Path(teacher).absolute() if teacher else None,
         name=get("TRAINER_NAME", socket.gethostname()),
         poll_s=_number(get("TRAINER_POLL_S", "5"), "TRAINER_POLL_S"),
         heartbeat_s=_number(get("TRAINER_HEARTBEAT_S", "5"), "TRAINER_HEARTBEAT_S"),

@@ -60,7 +60,7 @@ def _say_how_to_install() -> None:
     """Add pictures (needs stressvision-trainer)."""
     fail(
         "`dataset add` looks for the face in every picture, which needs stressvision-trainer; it is not installed here "
-        "(make venv-trainer, or pip install stressvision-trainer)",
+        "(make venv-native, or pip install stressvision-trainer)",
         2,
     )
 

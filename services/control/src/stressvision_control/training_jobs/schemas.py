@@ -10,7 +10,7 @@ from stressvision_control.fields import Body, Name, View
 State = Literal["queued", "running", "cancelling", "succeeded", "failed", "cancelled"]
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
 Change = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+=[^\x00-\x1f]*$", max_length=200)]
-Stage = Literal["fetch", "prepare", "fit", "export", "evaluate", "benchmark", "report", "publish"]
+Stage = Literal["fetch", "prepare", "teach", "fit", "export", "evaluate", "benchmark", "report", "publish"]
 Fence = Annotated[int, Field(ge=1, le=2**62)]
 Line = Annotated[str, StringConstraints(max_length=4000)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
