@@ -94,6 +94,15 @@ class Settings(BaseSettings):
     )
 
     @model_validator(mode="after")
+    def _refuse_short_rollups(self) -> Self:
+        if self.rollup_days < self.raw_days:
+            raise ValueError(
+                f"STRESSVISION_WORKER_ROLLUP_DAYS ({self.rollup_days}) is less than _RAW_DAYS ({self.raw_days}): raw "
+                "events would bring back rollups that were dropped; raise it"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _refuse_known_passwords(self) -> Self:
         password = str(make_url(self.database_url.get_secret_value()).password or "").lower()
         if self.environment != "development" and (password in KNOWN_PASSWORDS or password.startswith("development-")):
