@@ -346,6 +346,22 @@ def test_the_thread_outlives_errors_and_ends_when_it_is_told_to(settings, served
     assert read_journal(settings.update_file).starts == 0
 
 
+def test_what_an_earlier_run_left_over_is_removed_and_what_is_wanted_stays(settings, served):
+    small, repository = served
+    wish = repository.add(make_model("good"), "n-1")
+    small.files.clear()
+    with device_of(settings) as device:
+        device.wish(wish)
+        shelf = device.slots.shelf
+        (shelf.folder / ("0" * 64)).mkdir(parents=True)
+        shelf.part(wish.digest).write_bytes(b"begun")
+        shelf.part("1" * 64).write_bytes(b"of no more use")
+        stop = threading.Event()
+        stop.set()
+        device.updater.run(stop, device.adopt)
+        assert [path.name for path in shelf.folder.iterdir()] == [f"{wish.digest}.part"]
+
+
 class Once:
     """Fails the first time."""
 

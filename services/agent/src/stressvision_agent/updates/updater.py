@@ -86,6 +86,8 @@ class ModelUpdater:
     def run(self, stop: threading.Event, adopt: Callable[[FaceClassifier], None]) -> None:
         """Work until `stop`; `adopt` lets the seeing side look with another model. `HungError` ends it, too."""
         self._adopt = adopt
+        self._pursued = self._offers.holding(self._directives.wishes.desired_model)
+        self._tidy()
         while not stop.is_set():
             self._directives.changed.clear()
             try:
