@@ -161,3 +161,17 @@ def test_a_wrong_plan_is_told_before_anything_is_sent(stressvision: Callable[...
     stressvision("create", NEW, "--canary", "ten", code=2)
     stressvision("create", NEW, "--soak", "soon", code=2)
     stressvision("create", NEW, "--canary", "0.1", "--stages", "50%", code=1)
+
+
+def test_the_status_names_a_live_rollout_and_counts_copied_keys(
+    control: Control, fleet: Fleet, second: httpx.Client
+) -> None:
+    before = control.admin.get("/v1/status").json()
+    assert (before["live_rollout"], before["cloned"]) == (None, 0)
+    path = make(control, fleet)
+    second.post(f"{path}/approve")
+    second.post(f"{path}/start")
+    with control.database.engine("owner").begin() as connection:
+        connection.exec_driver_sql("UPDATE devices SET cloned_at = now() WHERE id = %s", (fleet.devices[0],))
+    after = control.admin.get("/v1/status").json()
+    assert (after["live_rollout"], after["cloned"], after["desired_model"]) == (f"{NEW}: canary", 1, OLD)

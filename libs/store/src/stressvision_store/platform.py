@@ -11,12 +11,13 @@ SELECT
     (SELECT count(*) FROM sites) AS sites,
     (SELECT count(*) FROM stations) AS stations,
     (SELECT count(*) FROM employees) AS employees,
-    d.devices, d.paused, d.revoked, d.silent, d.spooled,
+    d.devices, d.paused, d.revoked, d.silent, d.cloned, d.spooled,
     a.stored, a.duplicate, a.rejected, a.lost,
     (SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL) AS dead_letters,
     m.marks, m.oldest_mark_at,
     (SELECT max(computed_at) FROM rollup_shifts) AS last_rollup_at,
-    (SELECT version FROM model_versions WHERE desired ORDER BY registered_at DESC LIMIT 1) AS desired_model
+    (SELECT version FROM model_versions WHERE desired ORDER BY registered_at DESC LIMIT 1) AS desired_model,
+    (SELECT version || ': ' || state FROM rollouts WHERE live) AS live_rollout
 FROM (
     SELECT count(*) AS devices,
         count(*) FILTER (WHERE paused AND revoked_at IS NULL) AS paused,
@@ -24,6 +25,7 @@ FROM (
         count(*) FILTER (
             WHERE revoked_at IS NULL AND coalesce(s.heartbeat_at, '-infinity') < now() - interval '5 min'
         ) AS silent,
+        count(*) FILTER (WHERE cloned_at IS NOT NULL AND revoked_at IS NULL) AS cloned,
         coalesce(sum(s.spooled), 0) AS spooled
     FROM devices LEFT JOIN device_states s ON s.device_id = devices.id
 ) d, (
@@ -41,7 +43,10 @@ FROM (
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`silent`: active devices without a heartbeat in five minutes. `marks`: five minutes yet to be rolled up."""
+    """`silent`: active devices without a heartbeat in five minutes; `cloned`: whose key is in use twice.
+
+    `marks`: five minutes yet to be rolled up.
+    """
 
     sites: int
     stations: int
@@ -50,6 +55,7 @@ class Status:
     paused: int
     revoked: int
     silent: int
+    cloned: int
     spooled: int
     stored: int
     duplicate: int
@@ -60,6 +66,7 @@ class Status:
     oldest_mark_at: datetime | None
     last_rollup_at: datetime | None
     desired_model: str | None
+    live_rollout: str | None
 
 
 def read_status(session: Session) -> Status:

@@ -80,7 +80,8 @@ def _head(shown: Row, now: datetime) -> Table:
         head.add_row("why", escape(shown["reason"]))
     found = shown.get("comparison")
     if found is not None:
-        seen = f"{span(found['new']['observed_s'])} against {span(found['control']['observed_s'])}"
+        needed = span(shown["plan"]["limits"]["observed_s"])
+        seen = f"{span(found['new']['observed_s'])} against {span(found['control']['observed_s'])}, {needed} needed"
         head.add_row("compared", f"class mix {found['class_mix']:.2f}, unknown {found['unknown_rise']:+.0%} ({seen})")
     head.add_row("until", _until(shown["deadline_at"], now))
     return head

@@ -8,7 +8,7 @@ from stressvision_control.fields import View
 class PlatformStatus(View):
     """`silent`: active devices without a heartbeat in the last five minutes. Marks: five minutes yet to be rolled up.
 
-    From `spooled` to `lost` the books of all devices are summed.
+    `cloned`: devices whose key two machines use. From `spooled` to `lost` the books of all devices are summed.
     """
 
     sites: int
@@ -18,6 +18,7 @@ class PlatformStatus(View):
     paused: int
     revoked: int
     silent: int
+    cloned: int
     spooled: int
     stored: int
     duplicate: int
@@ -28,3 +29,4 @@ class PlatformStatus(View):
     oldest_mark_at: datetime | None
     last_rollup_at: datetime | None
     desired_model: str | None
+    live_rollout: str | None
