@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import psycopg
 import pytest
 
 from demo.clip import make_clip
-from native.layout import Layout
+from native.layout import SIGNING_KEYS, Layout
 from native.supervision import Supervisor
 from support.agents import Agent
 from support.models import SHIPPED, Kind, make_model
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.e2e
 
 STRESSVISION = str(Path(sys.executable).with_name("stressvision"))
 ORDER = ("waiting", "offered", "downloaded", "verified", "installed", "confirmed")
+OFFERED_WITHIN_S = 60
 LIMITS = {"observed_s": 0, "latency_s": 10, "lost": 1.0, "failed": 0.4}
 """Nothing is compared in a test's minute, and devices of other tests stay silent."""
 
@@ -236,3 +238,20 @@ def test_every_process_killed_on_the_way_only_delays_it(fleet: Fleet, factory: s
     eventually(is_complete, f"complete\n{fleet.told}", 180)
     states = fleet.devices(number)
     assert [states[device]["state"] for device in (canary, other)] == ["confirmed", "confirmed"]
+
+
+def test_devices_follow_to_new_signing_keys(fleet: Fleet, factory: str, stack: Layout) -> None:
+    keys = Path(fleet.settings[SIGNING_KEYS])
+    environment = {**os.environ, **fleet.settings}
+    for name in ("online", "targets", "root"):
+        new = ["--new", str(keys / f"{name}-2.pem")]
+        command = [str(stack.bin / "stressvision-store"), "models", "rotate", name, *new]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    version = f"keys-{uuid4().hex[:6]}"
+    fleet.bring_in(version, "good", number=17)
+    assert fleet.command("Berta", "models", "repository")["signs"] == ["targets", "snapshot", "timestamp"]
+    began = time.monotonic()
+    fleet.command("Berta", "models", "desire", version)
+    eventually(lambda: fleet.running() == [version, version], f"both agents follow\n{fleet.told}", 90)
+    assert time.monotonic() - began < OFFERED_WITHIN_S
