@@ -22,6 +22,7 @@ Everything is up and healthy (Docker Compose).
   Postgres     127.0.0.1:5433   make psql
   Redis        127.0.0.1:6380   password: STRESSVISION_REDIS_PASSWORD in .env
   Prometheus   http://127.0.0.1:9090/targets
+  Alertmanager http://127.0.0.1:9093
   Grafana      http://127.0.0.1:3000   user: admin, password: GRAFANA_ADMIN_PASSWORD in .env
 
   the command  docker compose exec control stressvision --help

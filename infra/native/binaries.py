@@ -12,6 +12,9 @@ POSTGRES_USER = "postgres"
 
 MIN_POSTGRES = 15
 
+ALERTMANAGER = ("prometheus-alertmanager", "alertmanager")
+"""Debian's name, and everybody else's."""
+
 
 class MissingProgramError(RuntimeError):
     """A server program is nowhere on this machine; the message says how to get it."""

@@ -2,6 +2,7 @@
 
 import re
 
+from native.binaries import ALERTMANAGER, find_optional
 from native.layout import ROOT, Layout
 from native.supervision import write_private
 
@@ -11,6 +12,7 @@ DESIGN_PORTS = {
     8002: "STRESSVISION_WORKER_METRICS_PORT",
     8003: "STRESSVISION_BEAT_METRICS_PORT",
     9090: "STRESSVISION_PROMETHEUS_PORT",
+    9093: "STRESSVISION_ALERTMANAGER_PORT",
     3000: "STRESSVISION_GRAFANA_PORT",
 }
 """The ports that files in infra/ name, and the settings that may move them."""
@@ -25,13 +27,18 @@ def write_redis(layout: Layout) -> None:
 
 
 def write_prometheus(layout: Layout) -> None:
-    """infra/prometheus/prometheus.yml, its rules and this stack's ports in it."""
+    """infra/prometheus/prometheus.yml, its rules and this stack's ports in it.
+
+    Alerts go to an Alertmanager where there is one.
+    """
     source = ROOT / "infra" / "prometheus" / "prometheus.yml"
     if not source.exists():
         return
     text = source.read_text()
     text = re.sub(r"127\.0\.0\.1:(\d+)", lambda match: f"127.0.0.1:{_moved(layout, int(match[1]))}", text)
     text = re.sub(r"(?m)^(\s*-\s*)[\"']?(?:\S*/)?alerts\.yml[\"']?$", rf'\g<1>"{source.with_name("alerts.yml")}"', text)
+    if find_optional(*ALERTMANAGER) is None:
+        text = re.sub(r"(?m)^alerting:\n(?: .*\n)+", "", text)
     write_private(layout.folder / "prometheus.yml", text)
 
 

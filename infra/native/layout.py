@@ -17,6 +17,9 @@ SOCKET_PATH_LIMIT = 100
 SIGNING_KEYS = "STRESSVISION_SIGNING_KEYS"
 """Where keys of the model repository lie; a relative path is one in the repository."""
 
+LATER_PORTS = {"STRESSVISION_ALERTMANAGER_PORT": "9093"}
+"""Ports that came after `.env` was first written: what holds where it does not name them."""
+
 MARKER = "STRESSVISION_STACK_FOLDER"
 """Every process of a stack carries its folder in this environment variable."""
 
@@ -83,7 +86,8 @@ class Layout:
         return self.folder / "supervisord.pid"
 
     def port(self, name: str) -> int:
-        return int(self.settings[name])
+        """A `.env` of before the setting existed has its default."""
+        return int(self.settings.get(name) or LATER_PORTS[name])
 
     def make_folders(self) -> None:
         """The folder is entered by Postgres' user too, but what lies in it is readable only where that is meant."""
@@ -92,6 +96,7 @@ class Layout:
             self.logs,
             self.folder / "redis",
             self.folder / "prometheus",
+            self.folder / "alertmanager",
             self.folder / "grafana",
         ):
             path.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from native import health
-from native.binaries import find_optional, find_postgres, find_redis
+from native.binaries import ALERTMANAGER, find_optional, find_postgres, find_redis
 from native.layout import ROOT, Layout
 from native.postgres import server_command
 
@@ -89,8 +89,21 @@ def _service(layout: Layout, name: str, package: str, port_name: str, probe: str
 
 
 def watchers(layout: Layout) -> list[Part]:
-    """Prometheus and Grafana, each where its program is found."""
-    return [part for part in (_prometheus(layout), _grafana(layout)) if part is not None]
+    """Alertmanager, Prometheus and Grafana, each where its program is found."""
+    parts = (_alertmanager(layout), _prometheus(layout), _grafana(layout))
+    return [part for part in parts if part is not None]
+
+
+def _alertmanager(layout: Layout) -> Part | None:
+    program = find_optional(*ALERTMANAGER)
+    if program is None:
+        return None
+    port = layout.port("STRESSVISION_ALERTMANAGER_PORT")
+    default = ROOT / "infra" / "alertmanager" / "alertmanager.yml"
+    config = ROOT / (layout.settings.get("STRESSVISION_ALERTMANAGER_CONFIG") or default)
+    command = [str(program), f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"]
+    command += [f"--storage.path={layout.folder / 'alertmanager'}", "--cluster.listen-address="]
+    return Part("alertmanager", command, port, lambda: health.http_fault(port, "/-/ready"), made_of=(config,))
 
 
 def _prometheus(layout: Layout) -> Part | None:

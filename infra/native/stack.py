@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from native.binaries import find_optional
+from native.binaries import ALERTMANAGER, find_optional
 from native.configs import write_prometheus, write_redis
 from native.layout import MARKER, ROOT, Layout
 from native.parts import Part, servers, services, watchers
@@ -24,7 +24,7 @@ HEALTH_DEADLINE_S = 120.0
 MODEL = ROOT / "models" / "stressvision"
 MAX_DEATHS = 40
 """Looks, 0.2 s apart, at a part that ends as soon as it is started, before `up` gives it up."""
-STOP_ORDER = ["grafana", "prometheus", "beat", "worker", "ingest", "control", "redis", "postgres"]
+STOP_ORDER = ["grafana", "prometheus", "alertmanager", "beat", "worker", "ingest", "control", "redis", "postgres"]
 
 
 class StackError(RuntimeError):
@@ -200,6 +200,8 @@ def tell_where_to_look(layout: Layout) -> None:
     ]
     if find_optional("prometheus"):
         rows.append(("Prometheus", f"{here}{settings['STRESSVISION_PROMETHEUS_PORT']}/targets"))
+    if find_optional(*ALERTMANAGER):
+        rows.append(("Alertmanager", f"{here}{layout.port('STRESSVISION_ALERTMANAGER_PORT')}"))
     if find_optional("grafana", "grafana-server"):
         user = "user: admin, password: GRAFANA_ADMIN_PASSWORD in .env"
         rows.append(("Grafana", f"{here}{settings['STRESSVISION_GRAFANA_PORT']}   {user}"))

@@ -12,7 +12,12 @@ POLICY = Path("/usr/sbin/policy-rc.d")
 CLUSTER_SETTINGS = Path("/etc/postgresql-common/createcluster.conf")
 
 
-SERVERS = {"postgresql": "postgres", "redis-server": "redis-server", "prometheus": "prometheus"}
+SERVERS = {
+    "postgresql": "postgres",
+    "redis-server": "redis-server",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+}
 """System packages, and the program that shows that one is there."""
 
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 LABELS = {
     "__name__", "instance", "job", "le", "component", "version", "reason", "outcome", "status", "verdict", "why",
-    "task", "state", "method",
+    "task", "state", "method", "kind",
 }  # fmt: skip
 """Closed sets all: no person, no device, no place."""
 
@@ -53,6 +53,18 @@ def test_every_expression_of_a_dashboard_is_answered(prometheus: httpx.Client) -
         found = ask(prometheus, expression.text.replace("$__rate_interval", "1m"))
         if expression.panel.startswith(FROM_THE_FIRST_SCRAPE):
             assert found, expression
+
+
+def test_alerts_go_to_the_alertmanager(prometheus: httpx.Client, native_stack: Layout) -> None:
+    if not any(part.name == "alertmanager" for part in watchers(native_stack)):
+        pytest.skip("no alertmanager program on this machine")
+    managers = prometheus.get("/api/v1/alertmanagers").json()["data"]["activeAlertmanagers"]
+    port = native_stack.port("STRESSVISION_ALERTMANAGER_PORT")
+
+    assert [manager["url"] for manager in managers] == [f"http://127.0.0.1:{port}/api/v2/alerts"]
+    assert (
+        httpx.get(f"http://127.0.0.1:{port}/api/v2/status").json()["config"]["original"].count("- name: operators") == 1
+    )
 
 
 def test_every_alert_is_evaluated(prometheus: httpx.Client) -> None:

@@ -24,6 +24,7 @@ def write_settings(path: Path) -> None:
     text = path.read_text()
     for port in DESIGN_PORTS:
         text = re.sub(rf"(?<=[:=]){port}\b", str(free_port()), text)
+    text = text.replace("# STRESSVISION_ALERTMANAGER_PORT=9093", f"STRESSVISION_ALERTMANAGER_PORT={free_port()}")
     path.write_text(text)
 
 

@@ -23,7 +23,7 @@ from support.workers import Daemon, environment
 pytestmark = pytest.mark.e2e
 
 SINCE = datetime(2026, 11, 4, 13, 0, tzinfo=UTC)
-ALLOWED_LABELS = {"task", "outcome", "why", "state", "le"}
+ALLOWED_LABELS = {"task", "outcome", "why", "state", "kind", "le"}
 
 
 class Crew:
