@@ -6,7 +6,7 @@ import pytest
 
 from support.control import Control
 from support.trainers import fill, job_of, log_of, running_trainer, wait_for_state
-from support.training import make_plant, start_job
+from support.training import RECIPE, make_plant, start_job
 
 pytestmark = [pytest.mark.train, pytest.mark.e2e, pytest.mark.db]
 
@@ -38,3 +38,19 @@ def test_new_pictures_become_a_candidate_that_another_person_approves(control: C
     assert not [path for path in work.rglob("*") if path.name.startswith(("pictures-", "data-"))]
     assert (work / f"job-{job}" / "run-1" / "tensorboard").is_dir()
     assert any(line.startswith("epoch 12/12: loss") for line in log_of(control, job))
+
+
+def test_a_later_run_learns_from_an_earlier_ones_network(control: Control, tmp_path: Path) -> None:
+    fill(make_plant(control))
+    first = start_job(control)["id"]
+    with running_trainer(control, tmp_path):
+        wait_for_state(control, first, "succeeded")
+    teacher = tmp_path / "work" / f"job-{first}" / "run-1" / "final_model.keras"
+    before = (tmp_path / "work" / "splits.csv").read_text()
+    second = start_job(control, recipe_text=f"{RECIPE}[distillation]\nshare = 0.3\n", changes=["epochs=3"])["id"]
+    with running_trainer(control, tmp_path, STRESSVISION_TRAINER_TEACHER=str(teacher)):
+        done = wait_for_state(control, second, "succeeded")
+    assert any("learns from 1 teacher too" in line for line in log_of(control, second))
+    made = control.admin.get(f"/v1/models/{done['candidate_version']}").json()["manifest"]["provenance"]
+    assert [each["file"] for each in made["teachers"]] == ["final_model.keras"]
+    assert (tmp_path / "work" / "splits.csv").read_text() == before

@@ -13,7 +13,7 @@ from stressvision_trainer import metrics
 from stressvision_trainer.errors import ControlError
 
 TIMEOUT_S: Final = 60.0
-PATIENCE_S: Final = 600.0
+PATIENCE_S: Final = 3600.0
 """How long a call that must succeed is tried."""
 LONGEST_WAIT_S: Final = 20.0
 

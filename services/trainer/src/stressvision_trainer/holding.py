@@ -71,6 +71,11 @@ class Held:
         self._heard(state)
         self.check()
 
+    def mention(self, **said: Any) -> None:
+        """Tell of an epoch if the service can be reached now; work does not wait for it."""
+        self._tell(**said)
+        self.check()
+
     def flush(self) -> None:
         """Send what lines are left, if that can be done at once."""
         if self._lines and self._why is None:
@@ -81,10 +86,10 @@ class Held:
             if not isinstance(self._why, LostError):
                 self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, **said: Any) -> None:
         lines = self._taken()
         try:
-            self._heard(self._control.progress(self.claim, lines=lines))
+            self._heard(self._control.progress(self.claim, lines=lines, **said))
         except ControlError as error:
             with self._guard:
                 self._lines[:0] = lines

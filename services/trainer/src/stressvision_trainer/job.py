@@ -102,10 +102,10 @@ def _fit(control: Control, held: Held, folders: Folders, lessons: Path | None, t
     words += ["--lessons", str(lessons)] if lessons is not None else []
     tracking.begin(held.claim, folders)
     for restart in range(MOST_RESTARTS + 1):
-        _catch_up(control, held, folders, tracking)
+        _catch_up(control, held, folders)
         try:
             run_child(held, "stressvision_training", words, lambda record: _tell_epoch(held, tracking, record))
-            _catch_up(control, held, folders, tracking)
+            _catch_up(control, held, folders)
             return
         except ChildError as error:
             if not error.killed or restart == MOST_RESTARTS:
@@ -115,14 +115,14 @@ def _fit(control: Control, held: Held, folders: Folders, lessons: Path | None, t
             held.wait(1.0)
 
 
-def _catch_up(control: Control, held: Held, folders: Folders, tracking: Tracking) -> None:
+def _catch_up(control: Control, held: Held, folders: Folders) -> None:
     """Tell of epochs that are in a checkpoint, and of which nobody was told before a kill."""
     history = folders.run / HISTORY
     if history.is_file():
         told = control.epochs_told(held.claim.id)
         for record in msgspec.json.decode(history.read_bytes(), type=list[Record]):
             if record["epoch"] not in told:
-                _tell_epoch(held, tracking, record)
+                held.report(epoch=record, eta_s=record["eta_seconds"])
 
 
 def _tell_epoch(held: Held, tracking: Tracking, record: Record) -> None:
@@ -132,7 +132,7 @@ def _tell_epoch(held: Held, tracking: Tracking, record: Record) -> None:
         f"epoch {record['epoch']}/{record['epochs']}: loss {record['loss']:.3f}, accuracy {record['accuracy']:.3f}, "
         f"macro-F1 {record['macro_f1']:.3f}, {record['seconds']:.0f} s, {record['eta_seconds'] / 60:.1f} min left"
     )
-    held.report(epoch=record, eta_s=record["eta_seconds"])
+    held.mention(epoch=record, eta_s=record["eta_seconds"])
     tracking.add_epoch(record)
 
 
