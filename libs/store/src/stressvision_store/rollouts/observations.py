@@ -33,8 +33,11 @@ WHERE t.rollout_id = :rollout AND t.state IN ('installed', 'confirmed') AND s.mo
 """
 
 _NEVER_TOLD = """
-SELECT count(*) FROM rollout_devices t LEFT JOIN device_states s ON s.device_id = t.device_id
-WHERE t.rollout_id = :rollout AND t.state = 'lost' AND coalesce(s.heartbeat_at < t.offered_at, true)
+SELECT count(*) FROM rollout_devices t
+JOIN devices d ON d.id = t.device_id
+LEFT JOIN device_states s ON s.device_id = t.device_id
+WHERE t.rollout_id = :rollout AND t.state = 'lost'
+    AND (d.revoked_at IS NOT NULL OR coalesce(s.heartbeat_at < t.offered_at, true))
 """
 
 _SEEN = f"""
@@ -65,7 +68,7 @@ def count_sick(session: Session, rollout: Rollout, limits: Limits) -> tuple[int,
 
 
 def count_never_told(session: Session, rollout: Rollout) -> int:
-    """Lost devices that have not been heard since they were offered the model, and so never learnt of it."""
+    """Lost devices of which the model is innocent: revoked, or not heard since they were offered it."""
     return session.scalar(text(_NEVER_TOLD), {"rollout": rollout.id}) or 0
 
 

@@ -25,6 +25,7 @@ from stressvision_store.rollouts.decisions import Decision, Situation, decide
 from stressvision_store.rollouts.observations import compare, count_never_told, count_sick
 from stressvision_store.rollouts.plans import Deadlines, Plan
 from stressvision_store.rollouts.reports import FORWARD
+from stressvision_store.tables import Device
 
 ACTOR: Final = "worker"
 _SPANS: Final[Mapping[str, str]] = {
@@ -81,6 +82,17 @@ def offer(session: Session, rollout: Rollout, deadlines: Deadlines, now: datetim
 
 
 def _lose_overdue(session: Session, rollout: Rollout, now: datetime) -> None:
+    """Also devices that were revoked meanwhile: nothing more is heard of them."""
+    revoked = select(Device.id).where(col(Device.revoked_at).is_not(None))
+    session.execute(
+        update(RolloutDevice)
+        .where(
+            col(RolloutDevice.rollout_id) == rollout.id,
+            col(RolloutDevice.state).in_(UNDER_WAY),
+            col(RolloutDevice.device_id).in_(revoked),
+        )
+        .values(state="lost", state_at=now, deadline_at=None, reason="it was revoked")
+    )
     session.execute(
         update(RolloutDevice)
         .where(col(RolloutDevice.rollout_id) == rollout.id, *_overdue(now))
