@@ -54,11 +54,13 @@ class Steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(state: Path, url: str, wish: DesiredModel, *, spoil: bool, kill_at: int | None) -> dict[str, Any]:
+def run(
+    state: Path, url: str, wish: DesiredModel, *, spoil: bool, kill_at: int | None, latency_s: float
+) -> dict[str, Any]:
     """Take `wish` to its end, and say how things stand."""
     began_s = time.monotonic()
     steps = Steps(state, kill_at)
-    with device_of(settings_of(state, url)) as device:
+    with device_of(settings_of(state, url, latency_p95_s=latency_s)) as device:
         loaded_s = time.monotonic() - began_s
         first = device.in_use.manifest.version
         device.wish(wish)
