@@ -86,6 +86,8 @@ def test_a_restore_elsewhere_needs_the_ledger(person: Person, other: Database, t
     store(person.database, "erasures", str(ledger))
 
     assert "would come back" in store(other, "restore", str(dump), code=1).stderr
+    store(other, "upgrade")
+    assert "would come back" in store(other, "restore", str(dump), code=1).stderr, "new, it knows of no erasure either"
     store(other, "restore", str(dump), "--erasures", str(ledger))
 
     assert count(other, "employees", f"id = {person.id}") == 0

@@ -19,6 +19,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import inspect
 
 from stressvision_store import erasure, schema
+from stressvision_store.audit_chain import read_head
 from stressvision_store.session import create_engine, transaction
 
 Ledger = list[dict[str, Any]]
@@ -97,13 +98,13 @@ def _keep(file: Path, lines: Ledger) -> None:
 
 
 def _ledger_of(owner_url: str) -> Ledger | None:
-    """None where the database has no erasures table: it is empty, or older than erasures."""
+    """None where the database knows of none: it is empty, older than erasures, or nothing was ever done in it."""
     engine = create_engine(owner_url, pool_size=1, name="stressvision-store")
     try:
         if not inspect(engine).has_table("erasures"):
             return None
         with transaction(engine) as session:
-            return erasure.ledger(session)
+            return erasure.ledger(session) if read_head(session).place > 0 else None
     finally:
         engine.dispose()
 
