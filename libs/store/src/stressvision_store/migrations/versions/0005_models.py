@@ -29,5 +29,6 @@ def downgrade() -> None:
     op.execute(sa.text("DROP VIEW ops.rollouts, ops.rollout_devices"))
     op.execute(sa.text(f"DROP TABLE {TABLES}"))
     op.execute(sa.text("REVOKE UPDATE (desired) ON model_versions FROM stressvision_worker"))
+    op.execute(sa.text("GRANT UPDATE ON model_versions TO stressvision_control"))
     for column in COLUMNS:
         op.execute(sa.text(f"ALTER TABLE model_versions DROP COLUMN {column}"))

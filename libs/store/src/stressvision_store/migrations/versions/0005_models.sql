@@ -48,6 +48,10 @@ CREATE TABLE tuf_metadata (
     PRIMARY KEY (role, version)
 );
 
+-- A version means one manifest and one file for ever.
+REVOKE UPDATE ON model_versions FROM stressvision_control;
+GRANT UPDATE (state, approved_by, approved_at, published_at, desired) ON model_versions TO stressvision_control;
+
 GRANT SELECT ON model_files, tuf_metadata TO stressvision_ingest;
 GRANT SELECT, INSERT ON model_files, model_overrides TO stressvision_control;
 GRANT SELECT, INSERT, UPDATE ON model_reports TO stressvision_control;
