@@ -14,7 +14,7 @@ from stressvision_trainer.errors import ControlError
 
 TIMEOUT_S: Final = 60.0
 PATIENCE_S: Final = 3600.0
-"""How long a call that must succeed is tried."""
+"""How long a call that must succeed is tried, where nothing else is said."""
 LONGEST_WAIT_S: Final = 20.0
 
 Row = dict[str, Any]
@@ -37,10 +37,12 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 class Control:
     """`wait` sleeps, and raises when there is no more sense in asking."""
 
-    def __init__(self, url: str, token: str, *, wait: Callable[[float], None] = time.sleep) -> None:
+    def __init__(
+        self, url: str, token: str, *, wait: Callable[[float], None] = time.sleep, patience_s: float = PATIENCE_S
+    ) -> None:
         headers = {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S)
-        self._wait = wait
+        self._wait, self._patience_s = wait, patience_s
         self.url = url
 
     def close(self) -> None:
@@ -114,7 +116,7 @@ class Control:
     def site_id(self, wanted: str) -> int:
         if wanted.isascii() and wanted.isdigit():
             return int(wanted)
-        rows = self._once("GET", "/v1/sites", params={"name": wanted}).json()["items"]
+        rows = self._patiently("GET", "/v1/sites", params={"name": wanted}).json()["items"]
         if not rows:
             raise ControlError(f"there is no site {wanted!r}")
         return int(rows[0]["id"])
@@ -122,18 +124,18 @@ class Control:
     def add_picture(self, digest: str, content: bytes, kind: str, query: Mapping[str, Any]) -> bool:
         """Whether it is new there."""
         given = {name: value for name, value in query.items() if value is not None}
-        answer = self._once(
+        answer = self._patiently(
             "PUT", f"/v1/pictures/{digest}", content=content, headers={"Content-Type": kind}, params=given
         )
         return answer.status_code == 201
 
     def picture_counts(self) -> list[Row]:
-        found: list[Row] = self._once("GET", "/v1/pictures/summary").json()
+        found: list[Row] = self._patiently("GET", "/v1/pictures/summary").json()
         return found
 
     def _patiently(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Again and again while the service is away, with full jitter; a refusal is final."""
-        deadline, wait_s = time.monotonic() + PATIENCE_S, 0.5
+        deadline, wait_s = time.monotonic() + self._patience_s, 0.5
         while True:
             try:
                 return self._once(method, path, **options)
@@ -143,7 +145,7 @@ class Control:
                 if time.monotonic() > deadline:
                     raise
                 metrics.RETRIES.inc()
-                self._wait(random.uniform(0, wait_s))  # noqa: S311 - it only spreads the callers
+                self._wait(error.retry_after_s or random.uniform(0, wait_s))  # noqa: S311 - it only spreads the callers
                 wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
     def _once(self, method: str, path: str, *, allowed: tuple[int, ...] = (), **options: Any) -> httpx.Response:
@@ -153,7 +155,8 @@ class Control:
             raise ControlError(f"the control API does not answer at {self.url}: {type(error).__name__}") from error
         if answer.is_success or answer.status_code in allowed:
             return answer
-        raise ControlError(_detail(answer), answer.status_code)
+        retry_after = answer.headers.get("retry-after", "")
+        raise ControlError(_detail(answer), answer.status_code, float(retry_after) if retry_after.isdigit() else None)
 
 
 def _detail(answer: httpx.Response) -> str:

@@ -36,6 +36,6 @@ class ChangedError(Exception):
 class ControlError(Exception):
     """The control API refused, or did not answer for long; the message says what."""
 
-    def __init__(self, message: str, status: int | None = None) -> None:
+    def __init__(self, message: str, status: int | None = None, retry_after_s: float | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.retry_after_s = status, retry_after_s

@@ -14,6 +14,8 @@ from stressvision_trainer.errors import ControlError
 
 FEW = 100
 """Pictures of a class below which it is warned."""
+PATIENCE_S = 30.0
+"""Somebody waits at a terminal."""
 
 
 class Connection(Protocol):
@@ -44,7 +46,7 @@ def add_pictures(
 
     console = Console(stderr=True)
     connection: Connection = context.obj
-    control = Control(connection.control_url, connection.bearer or "")
+    control = Control(connection.control_url, connection.bearer or "", patience_s=PATIENCE_S)
     left_out: list[dict[str, str]] = []
     good: list[Looked] = []
     try:
