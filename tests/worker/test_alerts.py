@@ -20,7 +20,7 @@ from stressvision_worker.alerts import AlertLoop, AlertSettings, open_loop
 from support import plants
 from support.database import Database
 from support.inboxes import Inbox, mail_inbox, web_inbox
-from support.servers import wait_until
+from support.servers import start_redis, wait_until
 from support.workers import Daemon, environment
 
 pytestmark = pytest.mark.db
@@ -260,10 +260,15 @@ def test_a_person_has_a_budget_an_hour(
     assert len(inbox.messages) == 2
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE sites SET profile = 'off'", "UPDATE profile_periods SET profile = 'off'"],
+    ids=["now", "at that time"],
+)
 def test_a_site_that_is_off_has_no_alerts(
-    database: Database, plant: plants.Plant, inbox: Inbox, open_alerts: Open
+    database: Database, plant: plants.Plant, inbox: Inbox, open_alerts: Open, statement: str
 ) -> None:
-    change(database, "UPDATE sites SET profile = 'off'")
+    change(database, statement)
     open_episode(database, plant.devices[0])
 
     turn(open_alerts(("shift", inbox.url, 1)))
@@ -328,12 +333,13 @@ def test_a_wrong_file_of_channels_is_named_without_its_secrets(
 
 @pytest.mark.e2e
 def test_a_worker_process_tells_and_one_that_is_killed_is_made_up_for(
-    database: Database, plant: plants.Plant, inbox: Inbox, redis_url: str, tmp_path: Path
+    database: Database, plant: plants.Plant, inbox: Inbox, tmp_path: Path
 ) -> None:
+    broker = start_redis(tmp_path / "redis")
     channels = tmp_path / "channels.toml"
     channels.write_text(f'[[channels]]\nname = "shift"\nurl = "{inbox.url}"\n')
     channels.chmod(0o600)
-    variables = environment(database, redis_url, STRESSVISION_ALERT_CHANNELS=str(channels))
+    variables = environment(database, broker.url, STRESSVISION_ALERT_CHANNELS=str(channels))
     worker = Daemon("worker", variables, tmp_path / "worker.log")
     worker.start()
     try:
@@ -351,8 +357,13 @@ def test_a_worker_process_tells_and_one_that_is_killed_is_made_up_for(
         inbox.wait_s = 0.0
         worker.start()
         wait_until(lambda: all(alert.state == "notified" for alert in rows(database)), "the second", timeout_s=20)
+        broker.stop()
+        before = len(inbox.messages)
+        open_episode(database, plant.devices[2])
+        wait_until(lambda: len(inbox.messages) > before, "a message without the broker", timeout_s=10)
     finally:
         worker.stop()
+        broker.stop()
 
     assert len(inbox.messages) >= 2, "at least once; twice where the first try was under way"
     assert "secret-word" not in worker.tail()

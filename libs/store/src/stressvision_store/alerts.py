@@ -158,9 +158,3 @@ def change_settings(session: Session, settings: AlertSettings) -> AlertSettings:
     if (settings.quiet_from is None) != (settings.quiet_until is None):
         raise InvalidError("quiet hours have a beginning and an end, or neither", field="quiet_until")
     return session.merge(settings)
-
-
-def forget_person(session: Session, employee_id: int) -> int:
-    """Take the person out of every alert; what was wrong or right about the rule stays. Return of how many."""
-    statement = text("UPDATE alerts SET employee_id = NULL WHERE employee_id = :employee_id")
-    return int(session.execute(statement, {"employee_id": employee_id}).rowcount)  # type: ignore[attr-defined]

@@ -37,7 +37,7 @@ WITH moments AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM alerts a WHERE a.episode_id = e.episode_id AND a.rule = :rule)
     ORDER BY e.episode_id, e.received_at
 )
-SELECT moment.*, stood.station_id, z.profile, z.time_zone, now() AS now
+SELECT moment.*, stood.station_id, z.time_zone, now() AS now
 FROM ({ATTRIBUTED}) moment
 LEFT JOIN LATERAL (
     SELECT p.station_id FROM placements p
@@ -46,7 +46,7 @@ LEFT JOIN LATERAL (
     ORDER BY p.placed_at DESC, p.id DESC LIMIT 1
 ) stood ON true
 LEFT JOIN sites z ON z.id = moment.site_id
-WHERE z.profile IS DISTINCT FROM 'off'
+WHERE moment.reason IS DISTINCT FROM 'profile' AND z.profile IS DISTINCT FROM 'off'
 ORDER BY moment.at, moment.episode_id
 """  # noqa: S608
 
