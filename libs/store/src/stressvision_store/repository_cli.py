@@ -20,6 +20,7 @@ from stressvision_store.repository.birth import AllKeys, create_repository
 from stressvision_store.repository.keys import (
     ONLINE_FILE,
     TARGETS_FILE,
+    ServerKeys,
     make_key,
     read_key,
     read_server_keys,
@@ -131,7 +132,7 @@ def accept_root(file: Path, keys: Keys = KEYS, as_json: AsJson = False) -> None:
 
 def _accept(session: Session, root: Metadata[Root], folder: Path, fresh: dict[KeyName, CryptoSigner]) -> None:
     here = read_server_keys(folder)
-    with_new = type(here)(fresh.get("online", here.online), fresh.get("targets", here.targets))
+    with_new = ServerKeys(fresh.get("online", here.online), fresh.get("targets", here.targets))
     rotation.accept_root(session, root, with_new)
     audit.append(session, actor=INSTALLER, action="model.root", subject=f"root {root.signed.version}",
                  key_ids=sorted(root.signed.keys))  # fmt: skip
