@@ -53,6 +53,8 @@ WELL = {
     "stressvision_alerts_forgotten_total": f"1+0{LAST}",
     "stressvision_reports_failed_total": f"2+0{LAST}",
     "stressvision_default_partition_events": f"0+0{LAST}",
+    "stressvision_training_oldest_waiting_seconds": f"60+0{LAST}",
+    'stressvision_training_jobs{state="failed"}': f"0+0{LAST}",
     'stressvision_worker_tasks_total{task="partitions.ensure",outcome="done"}': f"0+1{LAST}",
     'stressvision_worker_tasks_total{task="retention.apply",outcome="done"}': f"0+1{LAST}",
 }
@@ -79,6 +81,8 @@ TROUBLE: dict[str, dict[str, str]] = {
     "AlertsStandStill": {"stressvision_alert_loop_last_turn_timestamp_seconds": f"0+0{LAST}"},
     "AlertsUnanswered": {"stressvision_alerts_forgotten_total": f"1+1{LAST}"},
     "ReportsFail": {"stressvision_reports_failed_total": f"2+1{LAST}"},
+    "TrainingWaits": {"stressvision_training_oldest_waiting_seconds": f"0+60{LAST}"},
+    "TrainingFailed": {'stressvision_training_jobs{state="failed"}': f"1+0{LAST}"},
     "DefaultPartitionFills": {"stressvision_default_partition_events": f"1+0{LAST}"},
     "PartitionsNotMade": {
         'stressvision_worker_tasks_total{task="partitions.ensure",outcome="done"}': f"5+0{LAST}",

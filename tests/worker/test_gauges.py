@@ -46,3 +46,18 @@ def test_gauges_say_what_stands_in_the_database(database: Database) -> None:
     )
     assert value("stressvision_default_partition_events") == 0
     assert value("stressvision_devices_cloned") == 1, "a revoked one cannot speak any more"
+
+
+def test_training_jobs_by_state_and_how_long_one_waits(database: Database) -> None:
+    with psycopg.connect(database.url("owner")) as connection:
+        connection.execute(
+            "INSERT INTO training_jobs (recipe, recipe_text, changes, version, trigger, state, requested_by, "
+            "created_at, ended_at, error) VALUES "
+            "('a', '', '{}', '1', 'manual', 'queued', 'Rosa', now() - interval '1 hour', NULL, NULL),"
+            "('a', '', '{}', '2', 'manual', 'failed', 'Rosa', now() - interval '2 hours', now(), 'why'),"
+            "('a', '', '{}', '3', 'manual', 'failed', 'Rosa', now(), now() - interval '2 days', 'why')"
+        )
+    refresh_gauges(database.engine("worker"))
+    states = {state: value("stressvision_training_jobs", state=state) for state in ("queued", "running", "failed")}
+    assert states == {"queued": 1, "running": 0, "failed": 1}
+    assert value("stressvision_training_oldest_waiting_seconds") == pytest.approx(3600, abs=10)

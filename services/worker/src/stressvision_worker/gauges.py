@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 
 from stressvision_store.rollout_tables import ROLLOUT_STATES, TARGET_STATES
 from stressvision_store.session import transaction
+from stressvision_store.training_tables import STATES as TRAINING_STATES
 from stressvision_worker import metrics
 
 SILENT_AFTER: Final = "5 min"
@@ -53,8 +54,16 @@ GROUP BY 1
 """
 
 
+_TRAINING = """
+SELECT state, count(*) AS number,
+    coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state = 'queued')), 0) AS waiting_s
+FROM training_jobs WHERE ended_at IS NULL OR ended_at > now() - interval '1 day' GROUP BY state
+"""
+
+
 def refresh_gauges(engine: Engine) -> None:
     with transaction(engine) as session:
+        training = {row.state: row for row in session.execute(text(_TRAINING))}
         queues = session.execute(text(_QUEUES)).one()
         agents = {row.state: row.devices for row in session.execute(text(_AGENTS))}
         states = {row.state: row.number for row in session.execute(text(_ROLLOUTS))}
@@ -71,5 +80,8 @@ def refresh_gauges(engine: Engine) -> None:
         metrics.ROLLOUTS.labels(state=state).set(states.get(state, 0))
     for state in TARGET_STATES:
         metrics.ROLLOUT_DEVICES.labels(state=state).set(targets.get(state, 0))
+    for state in TRAINING_STATES:
+        metrics.TRAINING_JOBS.labels(state=state).set(training[state].number if state in training else 0)
+    metrics.TRAINING_WAITING.set(training["queued"].waiting_s if "queued" in training else 0)
     metrics.UNACCOUNTED.set(unaccounted or 0)
     metrics.REFRESHED.set(time.time())

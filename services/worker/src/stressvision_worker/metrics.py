@@ -64,6 +64,17 @@ MODELS_EXPIRE = Gauge(
     ["kind"],
     multiprocess_mode=_NEWEST,
 )  # root, targets, snapshot, timestamp
+TRAINING_JOBS = Gauge(
+    "stressvision_training_jobs",
+    "Training jobs that are open, or ended within a day, by state",
+    ["state"],
+    multiprocess_mode=_NEWEST,
+)
+TRAINING_WAITING = Gauge(
+    "stressvision_training_oldest_waiting_seconds",
+    "How long the oldest training job has waited for a trainer; 0 without one",
+    multiprocess_mode=_NEWEST,
+)
 DIRTY = Gauge("stressvision_dirty_windows", "Marks that wait to be worked off", multiprocess_mode=_NEWEST)
 DIRTY_AGE = Gauge(
     "stressvision_oldest_dirty_window_age_seconds", "Age of the oldest mark; 0 without one", multiprocess_mode=_NEWEST
