@@ -218,7 +218,7 @@ def test_the_fleet_is_listed_counted_named_and_given_new_keys(stressvision: Comm
     assert "nothing" in stressvision("devices", "list").stdout
     control.add_device()
     assert "Press 1" in stressvision("devices", "rename", "1", "Press 1").stdout
-    listed = stressvision("devices", "list", "--state", "never_seen").stdout
+    listed = stressvision("devices", "list", "--state", "never seen").stdout
     assert "Press 1" in listed
     assert "never seen" in listed
     assert of(stressvision("devices", "list", "--state", "online", "--json")) == []

@@ -30,7 +30,8 @@ def list_devices(
 ) -> None:
     """List devices."""
     api = open_api(context, as_json=as_json)
-    rows = list(api.every("/v1/devices", site_id=api.site(site) if site else None, state=state))
+    wanted = state.strip().replace(" ", "_").replace("-", "_") if state is not None else None
+    rows = list(api.every("/v1/devices", site_id=api.site(site) if site else None, state=wanted))
     if as_json or not rows:
         show(rows, as_json=as_json)
     else:
