@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stressvision_agent.client import RefusedError
+from stressvision_agent.core_dumps import forbid_core_dumps
 from stressvision_agent.enrolment import join
 from stressvision_agent.identity import IdentityError
 from stressvision_agent.settings import ServerSettings, Settings, SettingsError, check_url, load_settings
@@ -149,6 +150,7 @@ def run(
 ) -> None:
     """See and send until stopped, or until a recording ends."""
     with _said_plainly():
+        forbid_core_dumps()
         settings = load_settings(config or DEFAULT_CONFIG)
         if source is not None:
             settings = dataclasses.replace(settings, camera=dataclasses.replace(settings.camera, source=source))
