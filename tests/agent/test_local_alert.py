@@ -6,16 +6,28 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from prometheus_client import REGISTRY
 
-from stressvision_agent.directives import Directives
+from stressvision_agent.app import Agent
 from stressvision_agent.drafts import EpisodeDraft
+from stressvision_agent.enrolment import join
 from stressvision_agent.local_alert import LINE, LocalAlert
-from stressvision_agent.settings import LocalAlertSettings, SettingsError, check_command
+from stressvision_agent.settings import (
+    DeviceSettings,
+    LocalAlertSettings,
+    ServerSettings,
+    Settings,
+    SettingsError,
+    SpoolSettings,
+    check_command,
+)
+from stressvision_agent.sight import Sight
+from support.device import small_server
 from support.servers import wait_until
 
 
@@ -111,12 +123,40 @@ def test_nothing_else_is_signalled(draft):
     assert out.getvalue() == ""
 
 
-def test_the_profile_off_admits_no_signal(tmp_path):
-    wishes = tmp_path / "directives.json"
-    wishes.write_text(json.dumps({"site_profile": "off", "paused": False}))
-    directives = Directives(wishes, tmp_path / "paused")
+class Told:
+    """A seeing side that records one opening."""
 
-    assert directives.admit(opening()) is None
+    def __init__(self, clock, directives, record, first_model):
+        self.clock, self.record = clock, record
+
+    def run(self, stop):
+        now_s = self.clock.monotonic()
+        self.record(replace(opening(), started_s=now_s - 60, ended_s=now_s))
+        stop.wait(0.5)
+
+    def moved_s(self):
+        return self.clock.monotonic()
+
+    def sight(self):
+        return Sight(state="seeing")
+
+    def adopt(self, classifier):
+        pass
+
+
+@pytest.mark.parametrize(("profile", "lines", "events"), [("safety", 1, 1), ("fatigue_only", 1, 1), ("off", 0, 0)])
+def test_the_agent_signals_what_the_sites_profile_lets_exist(tmp_path, capsys, profile, lines, events):
+    with small_server() as small:
+        small.wishes = {"site_profile": profile, "paused": False}
+        settings = Settings(
+            server=ServerSettings(url=small.url), device=DeviceSettings(state_dir=tmp_path),
+            spool=SpoolSettings(min_free_bytes=0),
+        )  # fmt: skip
+        join(settings, "CODE")
+        Agent(settings, Told).run()
+
+        assert capsys.readouterr().out.count(LINE) == lines
+        assert len(small.events) == events
 
 
 def test_switched_off_it_has_no_thread():

@@ -209,6 +209,23 @@ def test_the_second_channel_is_told_when_nobody_acknowledges(
     assert [message["title"][:16] for message in second.messages] == ["Sin respuesta · "]
 
 
+def test_the_second_channel_is_told_at_once_when_the_first_was_given_up(
+    database: Database, plant: plants.Plant, inbox: Inbox, open_alerts: Open
+) -> None:
+    inbox.status = 500
+    with web_inbox() as second:
+        loop = open_alerts(("shift", inbox.url, 1), ("chief", second.url, 2))
+        open_episode(database, plant.devices[0])
+        turn(loop)
+        change(database, "UPDATE alert_deliveries SET next_try_at = now(), tries = 7")
+        turn(loop)
+        assert second.messages == []
+        turn(loop)
+
+    assert len(second.messages) == 1
+    assert rows(database)[0].state == "notified"
+
+
 @pytest.mark.parametrize(
     ("statement", "ago_s", "why"),
     [

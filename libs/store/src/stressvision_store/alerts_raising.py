@@ -155,7 +155,9 @@ _OVERDUE = """
 SELECT a.id FROM alerts a
 LEFT JOIN alert_settings s ON s.site_id = a.site_id
 WHERE a.state IN ('open', 'notified') AND a.escalated_at IS NULL
-  AND a.raised_at <= now() - make_interval(secs => coalesce(s.escalate_after_s, :default))
+  AND (a.raised_at <= now() - make_interval(secs => coalesce(s.escalate_after_s, :default))
+    OR EXISTS (SELECT FROM alert_deliveries d WHERE d.alert_id = a.id AND d.gave_up_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM alert_deliveries d WHERE d.alert_id = a.id AND d.gave_up_at IS NULL))
 ORDER BY a.raised_at LIMIT 100 FOR UPDATE OF a SKIP LOCKED
 """
 
@@ -163,7 +165,7 @@ ORDER BY a.raised_at LIMIT 100 FOR UPDATE OF a SKIP LOCKED
 def escalate(session: Session, channels: Sequence[Channel]) -> int:
     """Have the second channels told of alerts that nobody acknowledged in the site's time; return how many alerts.
 
-    The time runs from the row, so that a first channel that fails is escalated, too.
+    The time runs from the row, and ends early when every message to the first channels was given up.
     """
     default = AlertSettings(site_id=0).escalate_after_s
     overdue = session.scalars(text(_OVERDUE), {"default": default}).all()
