@@ -75,6 +75,7 @@ class Trainer:
         except AskedToStopError:
             return self._finish(held, "given_back", "its trainer was told to stop", "KILLED")
         except ChangedError as error:
+            forget_data(self._settings.folder, held.claim.id)  # somebody may have withdrawn from it
             return self._finish(held, "given_back", str(error), "KILLED")
         except (JobError, ControlError) as error:
             if isinstance(error, ControlError) and error.status == 409:
