@@ -1,13 +1,16 @@
 """How often a caller may ask, and what every answer says to a browser."""
 
 import pytest
+from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
+from stressvision_control.cli.client import Api, CliSettings
 from stressvision_control.headers import HEADERS
 from stressvision_control.limits import Allowances, Limit
-from support.control import Control
+from support.control import Control, start_server
+from support.servers import free_port
 
 
 def test_a_caller_has_a_burst_and_then_a_rate() -> None:
@@ -33,6 +36,21 @@ def test_too_many_requests_are_told_to_wait_and_health_is_not() -> None:
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert client.get("/livez").status_code == 200
     assert client.get("/v1/sites", headers={"Authorization": "Bearer another"}).status_code == 200
+
+
+def test_the_command_waits_when_it_is_told_to_and_goes_on() -> None:
+    port = free_port()
+    app = FastAPI()
+    app.get("/v1/sites")(lambda: {"items": [{"id": 1}], "next": None})
+    app.add_middleware(Limit, allowances=Allowances(rate=2, burst=2))
+    server, thread = start_server(app, port)
+    try:
+        api = Api(CliSettings(control_url=f"http://127.0.0.1:{port}"))
+        assert [api.site("Callao") for _ in range(4)] == [1] * 4
+        api.close()
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 @pytest.mark.db

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from stressvision_control.errors import answer
 from stressvision_control.metrics import THROTTLED
 
-RATE_PER_S: Final = 50.0
-BURST: Final = 500
+RATE_PER_S: Final = 100.0
+BURST: Final = 1000
 CALLERS: Final = 10_000
 """Remembered at most; who was away longest goes first."""
 

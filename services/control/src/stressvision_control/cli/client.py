@@ -5,6 +5,7 @@ Exit codes: 0 done · 1 refused, the message says why · 2 wrong usage · 3 the 
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ TIMEOUT_S = 120.0
 ROSTER_TIMEOUT_S = 900.0
 """Some 10 ms a line, twice that on a busy machine."""
 PAGE = 500
+TOO_MANY, LONGEST_WAIT_S, MOST_WAITS = 429, 5, 20
+"""One who asks much is told to wait a second; one with bad tokens for longer, and that is no use waiting for."""
 OCTETS = {"Content-Type": "application/octet-stream"}
 
 Row = dict[str, Any]
@@ -150,17 +153,26 @@ class Api:
         return found or int(self.one("/v1/employees", "employee", wanted, pseudonym=wanted, reason=reason)["id"])
 
     def _ask(self, method: str, path: str, *, allowed: tuple[int, ...] = (), **options: Any) -> httpx.Response:
+        answer = self._try(method, path, **options)
+        for _ in range(MOST_WAITS):
+            wait_s = int(answer.headers.get("Retry-After", "0")) if answer.status_code == TOO_MANY else 0
+            if not 0 < wait_s <= LONGEST_WAIT_S:
+                break
+            time.sleep(wait_s)
+            answer = self._try(method, path, **options)
+        if not answer.is_success and answer.status_code not in allowed:
+            self._explain(answer)
+        return answer
+
+    def _try(self, method: str, path: str, **options: Any) -> httpx.Response:
         try:
-            answer = self._http.request(method, path, **options)
+            return self._http.request(method, path, **options)
         except httpx.HTTPError as error:
             fail(
                 f"the control API does not answer at {self._url} ({type(error).__name__}); "
                 "is it up (make up)? STRESSVISION_CONTROL_URL says where to look",
                 AWAY,
             )
-        if not answer.is_success and answer.status_code not in allowed:
-            self._explain(answer)
-        return answer
 
     def _explain(self, answer: httpx.Response) -> NoReturn:
         problem = _problem(answer)
