@@ -15,6 +15,7 @@ from grafana_foundation_sdk.cog.runtime import register_dataquery_variant
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.generate import queries, writing
+from stressvision_store.alerts import wilson
 from support.database import Cluster, Database, create_database, drop_database
 from support.grafana import dashboards, expand, expressions, panels, statements
 from support.metric_names import exposed, named_in
@@ -207,3 +208,23 @@ def test_every_metric_named_is_one_that_our_processes_show() -> None:
 def rendered(expression: str) -> str:
     """With Grafana's own variable replaced."""
     return expression.replace("$__rate_interval", "1m")
+
+
+def test_the_rules_interval_on_the_dashboard_is_the_commands(database: Database) -> None:
+    (panel,) = [each for each in statements() if each.panel.startswith("Aciertos de la regla")]
+    with psycopg.connect(database.url("owner")) as connection:
+        connection.execute(
+            "INSERT INTO devices (public_key, hostname, hardware, agent_version) VALUES ('a', 'pi', 'Pi 5', '1')"
+        )
+        connection.execute(
+            "INSERT INTO alerts (rule, rule_version, episode_id, condition, device_id, model_version, coverage_ppm, "
+            "started_at, opened_at, received_at, state, outcome, key) "
+            "SELECT 'r', '1', gen_random_uuid(), 'fatigue', 1, 'm', 1, now(), now(), now(), 'closed', "
+            "CASE WHEN n <= 15 THEN 'true' ELSE 'false' END, n "
+            "FROM generate_series(1, 20) n"
+        )
+    with psycopg.connect(database.url("grafana_ops")) as connection:
+        row = connection.execute(panel.text).fetchone()  # type: ignore[call-overload]
+
+    assert row is not None
+    assert row[5:] == pytest.approx((0.75, *wilson(15, 20)), abs=1e-4)

@@ -17,6 +17,7 @@ from grafana.generate.panels import (
     trend,
     unit,
 )
+from grafana.generate.people import add_alerts_to_people
 from grafana.generate.queries import OPERATIONS, Prom, Sql
 
 
@@ -34,6 +35,7 @@ def build() -> Dashboard:
     _intake(board)
     _rollups(board)
     _devices(board)
+    add_alerts_to_people(board)
     _books(board)
     board.with_row(Row("Método y límites / Method and limits"))
     board.with_panel(method("operations", height=6))
