@@ -14,7 +14,7 @@ from stressvision_control.cli.app import app
 from stressvision_control.models.scores import compare
 from stressvision_store.repository.keys import make_key
 from support.control import Control
-from support.manifests import MODEL, make_manifest, write_model
+from support.manifests import MODEL, content_of, make_manifest, write_model
 from support.repository import FolderFetcher, Repository, StoreFetcher, TufClient, offered
 
 Command = Callable[..., Result]
@@ -115,12 +115,13 @@ def test_an_exported_folder_is_all_a_device_needs(
         register(stressvision, tmp_path, version)
         stressvision("approve", version)
     exported = json.loads(stressvision("export", str(tmp_path / "usb"), "--days", "9", "--json").stdout)
-    assert sorted(path for path in exported["files"] if "targets/" in path) == [
-        f"targets/{hashlib.sha256(MODEL).hexdigest()}.test-{number}.tflite" for number in (1, 2)
-    ]
+    digests = {version: hashlib.sha256(content_of(version)).hexdigest() for version in ("test-1", "test-2")}
+    assert {path for path in exported["files"] if path.startswith("targets/")} == {
+        f"targets/{digest}.{version}.tflite" for version, digest in digests.items()
+    }
     assert "is not empty" in stressvision("export", str(tmp_path / "usb"), code=2).stderr
     tuf.fetcher, tuf.base = FolderFetcher(tmp_path / "usb"), "http://folder"
-    assert tuf.download("test-2")[0] == MODEL
+    assert tuf.download("test-2")[0] == content_of("test-2")
     alone = json.loads(stressvision("export", str(tmp_path / "one"), "--version", "test-1", "--json").stdout)
     assert len([path for path in alone["files"] if path.startswith("targets/")]) == 1
     actions = signing.admin.get("/v1/audit", params={"action": "model.export"}).json()["items"]

@@ -12,7 +12,7 @@ from native.layout import ROOT
 from stressvision_store.devices import desired_model
 from stressvision_store.session import transaction
 from support.control import ADMIN_TOKEN, Control
-from support.manifests import MODEL, make_manifest
+from support.manifests import MODEL, content_of, make_manifest
 
 pytestmark = pytest.mark.db
 
@@ -21,9 +21,10 @@ REASON = {"reason": "looked at it for long"}
 
 
 def register(ml: httpx.Client, version: str = "test-1", **changes: Any) -> None:
-    manifest = make_manifest(version=version, **changes)
-    ml.post("/v1/models", json=manifest).raise_for_status()
-    ml.put(f"/v1/models/{version}/file", content=MODEL, headers=OCTETS).raise_for_status()
+    content = content_of(version)
+    stated = {"digest": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    ml.post("/v1/models", json=make_manifest(version=version, **stated | changes)).raise_for_status()
+    ml.put(f"/v1/models/{version}/file", content=content, headers=OCTETS).raise_for_status()
 
 
 def test_a_candidate_is_approved_by_another_person_and_offered(signing: Control) -> None:
@@ -55,6 +56,17 @@ def test_two_tokens_of_one_person_are_not_two_people(signing: Control) -> None:
     register(signing.as_role("Ana"))
     signing.person("Ana", "admin")
     assert signing.as_role("Ana").post("/v1/models/test-1/approve").status_code == 409
+
+
+def test_the_file_of_another_version_is_not_approved_again(signing: Control) -> None:
+    ana, berta = signing.as_role("Ana"), signing.as_role("Berta")
+    register(ana)
+    berta.post("/v1/models/test-1/approve").raise_for_status()
+    ana.post("/v1/models", json=make_manifest(version="test-2", temperature=2.0)).raise_for_status()
+    ana.put("/v1/models/test-2/file", content=MODEL, headers=OCTETS).raise_for_status()
+    refused = berta.post("/v1/models/test-2/approve")
+    assert refused.status_code == 409
+    assert "is the very file of 'test-1'" in refused.json()["detail"]
 
 
 def test_a_model_without_its_file_is_not_approved(signing: Control) -> None:
@@ -228,7 +240,7 @@ def test_a_model_is_registered_once_and_one_is_desired(signing: Control) -> None
     with transaction(signing.database.engine("ingest")) as session:
         desired = desired_model(session)
     assert desired is not None
-    assert (desired.version, desired.digest) == ("test-2", first["digest"])
+    assert (desired.version, desired.digest) == ("test-2", hashlib.sha256(content_of("test-2")).hexdigest())
     assert signing.admin.post("/v1/models/test-9/desire").status_code == 404
 
 

@@ -28,8 +28,15 @@ def make_manifest(**changes: Any) -> dict[str, Any]:
     return manifest | changes
 
 
+def content_of(version: str) -> bytes:
+    """No two versions are the same file."""
+    return MODEL + version.removeprefix("test-1").encode()
+
+
 def write_model(folder: Path, **changes: Any) -> None:
     """A model folder as the trainer leaves it."""
     folder.mkdir()
-    (folder / "model.tflite").write_bytes(MODEL)
-    (folder / "manifest.json").write_text(json.dumps(make_manifest(**changes)))
+    content = content_of(changes.get("version", "test-1"))
+    (folder / "model.tflite").write_bytes(content)
+    stated = {"digest": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    (folder / "manifest.json").write_text(json.dumps(make_manifest(**stated | changes)))

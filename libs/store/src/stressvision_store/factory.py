@@ -13,7 +13,7 @@ from stressvision_store import audit
 from stressvision_store.model_files import keep_file
 from stressvision_store.model_reports import CARD
 from stressvision_store.model_tables import ModelReport, ModelVersion
-from stressvision_store.model_versions import desire_model, register_model
+from stressvision_store.model_versions import desire_model, refuse_known_file, register_model
 from stressvision_store.refusals import InvalidError
 from stressvision_store.repository import publishing
 from stressvision_store.repository.keys import KeyFileError, ServerKeys
@@ -52,11 +52,13 @@ def read_folder(folder: Path) -> tuple[Manifest, bytes, bytes | None]:
 def install_model(session: Session, folder: Path, keys: ServerKeys) -> Installed:
     """Have the model in `folder` registered, approved, kept, published, and desired unless another one is.
 
-    Doing it again changes nothing; a model that somebody rejected or retired stays so.
+    Doing it again changes nothing; a model that somebody rejected or retired stays so. Raise `ConflictError` when its
+    file was approved under another version.
     """
     manifest, content, card = read_folder(folder)
     row, is_new = register_model(session, manifest, actor=FACTORY)
     if row.state == "candidate":
+        refuse_known_file(session, row)
         row.state, row.approved_by, row.approved_at = "approved", FACTORY, datetime.now(UTC)
         detail = {"digest": row.digest}
         audit.append(session, actor=FACTORY, action="model.install", subject=f"model {row.version}", **detail)

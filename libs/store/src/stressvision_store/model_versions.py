@@ -51,8 +51,8 @@ def list_models(session: Session, *, after: str | None, limit: int) -> Sequence[
 def approve_model(session: Session, version: str, *, actor: str) -> ModelVersion:
     """Let a candidate be published. The second time changes nothing.
 
-    Raise `ConflictError` for the one who registered it, for one whose file is missing or whose failed gates nobody
-    has overridden, and for any state but candidate.
+    Raise `ConflictError` for the one who registered it, for one whose file is missing or is another version's, or
+    whose failed gates nobody has overridden, and for any state but candidate.
     """
     row = one(session, ModelVersion, version, "model", lock=True)
     if row.state == "approved":
@@ -63,10 +63,27 @@ def approve_model(session: Session, version: str, *, actor: str) -> ModelVersion
         raise ConflictError(f"{person_of(actor)} registered model {version!r}; another person must approve it")
     if find_file(session, row.digest) is None:
         raise ConflictError(f"the file of model {version!r} is not here; `stressvision models register DIR` uploads it")
+    refuse_known_file(session, row)
     check_gates(session, row)
     row.state, row.approved_by, row.approved_at = "approved", actor, datetime.now(UTC)
     session.flush()
     return row
+
+
+def refuse_known_file(session: Session, row: ModelVersion) -> None:
+    """Raise `ConflictError` when another approved version is the same file: a device tells models apart by it alone,
+    and would go on with the other one's manifest.
+    """
+    same = select(ModelVersion).where(
+        col(ModelVersion.digest) == row.digest,
+        col(ModelVersion.version) != row.version,
+        col(ModelVersion.approved_by).is_not(None),
+    )
+    if (other := session.exec(same).first()) is not None:
+        raise ConflictError(
+            f"model {row.version!r} is the very file of {other.version!r}, and devices know a model by its file; "
+            "train or export it again"
+        )
 
 
 def reject_model(session: Session, version: str) -> ModelVersion:
