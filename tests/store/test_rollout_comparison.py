@@ -5,7 +5,7 @@ from datetime import timedelta
 import psycopg
 import pytest
 
-from stressvision_store.rollouts.comparison import Comparison, Seen
+from stressvision_store.rollouts.comparison import Comparison, Seen, distance
 from stressvision_store.rollouts.plans import Limits, Plan, stages_of
 from support.database import Database
 from support.intake import uuid7
@@ -20,9 +20,25 @@ def seen(unknown: float = 0.1, captured_s: float = 3600, **seconds: float) -> Se
 
 
 def test_the_distance_is_between_shares() -> None:
-    assert Comparison(seen(neutral=10), seen(neutral=600)).class_mix == 0
-    assert Comparison(seen(neutral=1), seen(fatigue=5)).class_mix == 1
-    assert Comparison(seen(neutral=3, happy=1), seen(neutral=1, happy=1)).class_mix == pytest.approx(0.25)
+    assert distance(seen(neutral=10), seen(neutral=600)) == 0
+    assert distance(seen(neutral=1), seen(fatigue=5)) == 1
+    assert distance(seen(neutral=3, happy=1), seen(neutral=1, happy=1)) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("before", "cause"),
+    [
+        (Seen(), "class_mix"),
+        (seen(captured_s=60, happy=60), "class_mix"),
+        (seen(), "class_mix"),
+        (seen(neutral=1, happy=60), None),
+    ],
+)
+def test_a_station_that_was_unlike_the_others_before_is_no_harm(before: Seen, cause: str | None) -> None:
+    fault = Comparison(seen(happy=60), seen(), before).fault(Limits())
+    assert (fault[0] if fault else None) == cause
+    darker = Comparison(seen(unknown=0.6), seen(), seen(unknown=0.5)).fault(Limits())
+    assert darker is None
 
 
 @pytest.mark.parametrize(
@@ -49,9 +65,8 @@ def test_what_is_missing_is_said() -> None:
 
 
 def test_a_comparison_is_kept_as_it_was() -> None:
-    made = Comparison(seen(0.25, happy=1.5), seen(0.5))
-    kept = Comparison.from_json(made.as_json())
-    assert (kept.class_mix, kept.unknown_rise) == (made.class_mix, made.unknown_rise)
+    made = Comparison(seen(0.25, happy=1.5), seen(0.5), seen(0.4))
+    assert Comparison.from_json(made.as_json(Limits())) == made
 
 
 @pytest.mark.parametrize(
@@ -125,6 +140,24 @@ def test_a_model_that_sees_otherwise_goes_back(database: Database, says: dict[st
     fleet.step()
     row = fleet.row()
     assert (row.state, row.cause) == (("halted", cause) if cause else ("expanding", None))
+
+
+@pytest.mark.db
+def test_a_canary_that_always_saw_otherwise_goes_on(database: Database) -> None:
+    fleet = Fleet.of(database, 2)
+    fleet.wait(minutes=-1)
+    for device in fleet.devices:
+        observe(database, fleet, device, OLD, minutes=30, happy=54)
+    fleet.wait(minutes=1)
+    fleet.begin(PLAN)
+    (canary,), (control,) = fleet.at_stage(0), fleet.at_stage(1)
+    fleet.confirm([canary])
+    fleet.wait(minutes=30)
+    observe(database, fleet, canary, NEW, minutes=25, happy=54)
+    observe(database, fleet, control, OLD, minutes=25)
+    fleet.step()
+    row = fleet.row()
+    assert (row.state, row.cause) == ("expanding", None)
 
 
 @pytest.mark.db

@@ -26,20 +26,32 @@ class Seen:
         return self.seconds.get(label, 0.0) / total if total else 0.0
 
 
+def distance(one: Seen, other: Seen) -> float:
+    """Total variation distance of the shares per class, 0 to 1."""
+    return sum(abs(one.share(label) - other.share(label)) for label in {*one.seconds, *other.seconds}) / 2
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
+    """The new model's devices beside the control group, and beside themselves before they had it.
+
+    What differs from only one of the two is no harm of the model: a station that is unlike the others differs from
+    them, and a night shift from the day before.
+    """
+
     new: Seen
     control: Seen
+    before: Seen = field(default_factory=Seen)
 
-    @property
-    def unknown_rise(self) -> float:
-        return self.new.unknown - self.control.unknown
+    def _yardsticks(self, limits: Limits) -> list[Seen]:
+        """Their own past counts once there is enough of it."""
+        return [self.control, *([self.before] if self.before.observed_s >= limits.observed_s else [])]
 
-    @property
-    def class_mix(self) -> float:
-        """Total variation distance of the shares per class, 0 to 1."""
-        labels = {*self.new.seconds, *self.control.seconds}
-        return sum(abs(self.new.share(label) - self.control.share(label)) for label in labels) / 2
+    def unknown_rise(self, limits: Limits) -> float:
+        return min(self.new.unknown - each.unknown for each in self._yardsticks(limits))
+
+    def class_mix(self, limits: Limits) -> float:
+        return min(distance(self.new, each) for each in self._yardsticks(limits))
 
     def missing(self, limits: Limits) -> str | None:
         """What is yet to be observed before the groups can be told apart, in words."""
@@ -52,29 +64,31 @@ class Comparison:
 
     def fault(self, limits: Limits) -> tuple[Cause, str] | None:
         """What is wrong with the new model's devices; nothing is said before enough is known."""
-        enough = min(self.new.captured_s, self.control.captured_s) >= limits.observed_s > 0
-        if enough and self.control.observed_s >= limits.observed_s and self.unknown_rise > limits.unknown_rise:
+        rise, mix = self.unknown_rise(limits), self.class_mix(limits)
+        known = min(self.new.captured_s, self.control.observed_s) >= limits.observed_s > 0
+        if known and rise > limits.unknown_rise:
             return "unknown", (
                 f"{self.new.unknown:.0%} of the time is not recognised, {self.control.unknown:.0%} in the control group"
             )
-        if self.missing(limits) is None and self.class_mix > limits.class_mix:
-            return "class_mix", f"the classes differ from the control group's by {self.class_mix:.2f} (0 to 1)"
+        if self.missing(limits) is None and mix > limits.class_mix:
+            own = " and from their own before" if len(self._yardsticks(limits)) > 1 else ""
+            return "class_mix", f"the classes differ by {mix:.2f} (0 to 1) from the control group's{own}"
         return None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, limits: Limits) -> dict[str, Any]:
         return {
-            "unknown_rise": round(self.unknown_rise, 4),
-            "class_mix": round(self.class_mix, 4),
+            "unknown_rise": round(self.unknown_rise(limits), 4),
+            "class_mix": round(self.class_mix(limits), 4),
             **{
                 name: {
                     "captured_s": round(seen.captured_s, 1),
                     "observed_s": round(seen.observed_s, 1),
                     "seconds": {label: round(value, 1) for label, value in seen.seconds.items()},
                 }
-                for name, seen in (("new", self.new), ("control", self.control))
+                for name, seen in (("new", self.new), ("control", self.control), ("before", self.before))
             },
         }
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        return cls(Seen(**kept["new"]), Seen(**kept["control"]))
+        return cls(*(Seen(**kept[name]) for name in ("new", "control", "before")))

@@ -1,10 +1,10 @@
 """How the devices that run a new model do: by their last heartbeats, and by what they and others have seen since."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlmodel import Session
 
 from stressvision_contracts.labels import COMPANY5
@@ -40,17 +40,23 @@ WHERE t.rollout_id = :rollout AND t.state = 'lost'
     AND (d.revoked_at IS NOT NULL OR coalesce(s.heartbeat_at < t.offered_at, true))
 """
 
-_SEEN = f"""
-SELECT t.control,
+_SUMS = f"""
     coalesce(sum(extract(epoch FROM e.ended_at - e.started_at)), 0)::float AS captured_s,
     coalesce(sum(extract(epoch FROM e.ended_at - e.started_at) * e.coverage_ppm / 1e6), 0)::float AS observed_s,
     {", ".join(f"coalesce(sum(e.{label}_ms), 0)::float / 1000 AS {label}" for label in COMPANY5)}
 FROM rollout_devices t
 JOIN events e ON e.device_id = t.device_id AND e.kind = 1 AND e.started_at >= :since AND e.event_id >= :first
 WHERE t.rollout_id = :rollout
-    AND CASE WHEN t.control THEN t.state = 'waiting' ELSE e.model_version = :version END
+"""
+
+_SEEN = f"""
+SELECT t.control, {_SUMS} AND CASE WHEN t.control THEN t.state = 'waiting' ELSE e.model_version = :version END
 GROUP BY t.control
-"""  # noqa: S608 - names of ours
+"""
+
+_SEEN_BEFORE = f"""
+SELECT {_SUMS} AND NOT t.control AND t.stage <= :stage AND e.started_at < :until AND e.model_version <> :version
+"""
 
 
 def count_sick(session: Session, rollout: Rollout, limits: Limits) -> tuple[int, int]:
@@ -77,27 +83,36 @@ def compare(session: Session, rollout: Rollout, plan: Plan, now: datetime) -> Co
     if plan.limits.observed_s == 0 or rollout.stage >= plan.last_stage or rollout.stage_at is None:
         return None
     pause = min(max((now - rollout.stage_at) / 20, LEAST_PAUSE), GREATEST_PAUSE)
-    if rollout.comparison is not None and rollout.compared_at is not None and now - rollout.compared_at < pause:
-        return Comparison.from_json(rollout.comparison)
-    comparison = _compare(session, rollout, max(rollout.stage_at, now - LOOK_BACK))
-    rollout.comparison, rollout.compared_at = comparison.as_json(), now
+    kept = Comparison.from_json(rollout.comparison) if rollout.comparison is not None else None
+    if kept is not None and rollout.compared_at is not None and now - rollout.compared_at < pause:
+        return kept
+    groups = _seen(session, rollout, max(rollout.stage_at, now - LOOK_BACK))
+    before = kept.before if kept is not None else _seen_before(session, rollout)
+    comparison = Comparison(groups.get(False, Seen()), groups.get(True, Seen()), before)
+    rollout.comparison, rollout.compared_at = comparison.as_json(plan.limits), now
     return comparison
 
 
-def _compare(session: Session, rollout: Rollout, since: datetime) -> Comparison:
-    rows = session.execute(
-        text(_SEEN),
-        {"rollout": rollout.id, "version": rollout.version, "since": since, "first": _first_id(since - _CLOCKS)},
-    )
-    seen = {
-        row.control: Seen(
-            captured_s=row.captured_s,
-            observed_s=row.observed_s,
-            seconds={label: getattr(row, label) for label in COMPANY5},
-        )
-        for row in rows
-    }
-    return Comparison(seen.get(False, Seen()), seen.get(True, Seen()))
+def _seen(session: Session, rollout: Rollout, since: datetime) -> dict[bool, Seen]:
+    rows = session.execute(text(_SEEN), _parameters(rollout, since))
+    return {row.control: _sums(row) for row in rows}
+
+
+def _seen_before(session: Session, rollout: Rollout) -> Seen:
+    """What the stage's devices saw with other models, before the rollout began."""
+    started_at = rollout.started_at or rollout.created_at
+    parameters = _parameters(rollout, started_at - LOOK_BACK) | {"stage": rollout.stage, "until": started_at}
+    return _sums(session.execute(text(_SEEN_BEFORE), parameters).one())
+
+
+def _parameters(rollout: Rollout, since: datetime) -> dict[str, Any]:
+    first = _first_id(since - _CLOCKS)
+    return {"rollout": rollout.id, "version": rollout.version, "since": since, "first": first}
+
+
+def _sums(row: Row[Any]) -> Seen:
+    seconds: dict[str, float] = {label: getattr(row, label) for label in COMPANY5}
+    return Seen(captured_s=row.captured_s, observed_s=row.observed_s, seconds=seconds)
 
 
 def _first_id(at: datetime) -> UUID:

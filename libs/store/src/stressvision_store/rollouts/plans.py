@@ -15,9 +15,10 @@ class Limits(BaseModel):
 
     `failed`: rejected or reverted. `lost`: after they were told of it; one that was silent before says nothing of the
     model. `sick`: slower than `latency_s` for a face (p95), or with more than `bad_outputs`
-    answers that were no probabilities. Against the control group: `unknown_rise`, how much less of the time may be
-    recognised; `class_mix`, the total variation distance of the times per class. Both groups must have been observed
-    for `observed_s` in all before that is judged; 0 judges nothing, and nobody waits for it.
+    answers that were no probabilities. Against the control group, and against what the same devices saw before:
+    `unknown_rise`, how much less of the time may be recognised; `class_mix`, the total variation distance of the times
+    per class. Both groups must have been observed for `observed_s` in all before that is judged; 0 judges nothing, and
+    nobody waits for it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
