@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,25 @@ def test_publishers_at_once_take_turns(repository: Repository, tuf: TufClient) -
         assert all(pool.map(repository.publish, versions))
     assert repository.version("targets") == 1 + len(versions)
     assert offered(tuf) == published(repository) == set(versions)
+
+
+def test_renewals_and_publications_at_once_make_one_chain(repository: Repository, tuf: TufClient) -> None:
+    versions = [f"m-{number}" for number in range(6)]
+    for version in versions:
+        repository.register(version, version.encode())
+        repository.approve(version)
+    soon = datetime.now(UTC) + timedelta(hours=7)
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [pool.submit(repository.publish, version) for version in versions]
+        jobs += [pool.submit(repository.renew, soon) for _ in range(6)]
+        for job in jobs:
+            job.result()
+    assert offered(tuf) == published(repository) == set(versions)
+    with repository.database.engine().connect() as connection:
+        counted = text("SELECT role, count(*), max(version) FROM tuf_metadata GROUP BY role")
+        assert all(count == newest for _, count, newest in connection.execute(counted)), (
+            "no number twice, none left out"
+        )
 
 
 PUBLISHER = """
