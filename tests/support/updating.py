@@ -111,7 +111,7 @@ def device_of(settings: Settings, identity: Signs | None = None) -> Iterator[Dev
         timeline = Timeline(clock, Forgotten())
         updater = open_updater(settings, identity, timeline, clock, directives, lambda: None, resources)
         device = Device(settings, updater, updater._slots, directives)
-        updater._adopt = device.adopt
+        updater._in_use.adopt = device.adopt
         device.adopt(updater.first_model())
         yield device
 

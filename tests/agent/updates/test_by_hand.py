@@ -10,7 +10,7 @@ import pytest
 
 from stressvision_contracts.fleet import DesiredModel
 from support.models import FACTORY, SHIPPED, SmallRepository, make_model
-from support.updating import device_of, settings_of
+from support.updating import device_of, open_slots, settings_of
 
 PROGRAM = Path(sys.executable).with_name("stressvision-agent")
 
@@ -116,10 +116,21 @@ def test_a_refused_model_is_tried_anew_when_it_is_brought_again(call, settings, 
         for _ in range(2):
             call("--from", usb)
             assert device.turn().state == "installed"
-            device.slots.revert("for the test")
-            device.updater._return_to_good()
+            device.updater._take_back("for the test")
             assert device.turn().state == "reverted"
 
 
 def test_neither_folder_nor_status_is_no_order(call):
     assert "--from FOLDER or --status" in call()
+
+
+def test_what_is_being_brought_is_not_tidied_away(settings, repository, tmp_path):
+    offer = repository.add(make_model("good"), "n-1")
+    other = open_slots(settings)
+    with device_of(settings) as device, other.shelf.locked():
+        (device.slots.shelf.folder / offer.digest).mkdir()
+        device.updater._tidy()
+        assert device.slots.shelf.digests() == [offer.digest]
+    with device_of(settings) as device:
+        device.updater._tidy()
+        assert device.slots.shelf.digests() == []

@@ -359,7 +359,51 @@ def test_what_an_earlier_run_left_over_is_removed_and_what_is_wanted_stays(setti
         stop = threading.Event()
         stop.set()
         device.updater.run(stop, device.adopt)
-        assert [path.name for path in shelf.folder.iterdir()] == [f"{wish.digest}.part"]
+        assert {path.name for path in shelf.folder.iterdir()} == {"lock", f"{wish.digest}.part"}
+
+
+def test_a_model_that_was_not_yet_proven_gives_way_to_the_next(settings, served):
+    _, repository = served
+    with device_of(settings) as device:
+        installed(device, repository)
+        broken = Failing(device.in_use.manifest, OutputError("nan"))
+        device.in_use._classifier = broken
+        device.wish(repository.add(make_model("constant"), "bad-2"))
+        device.turn()
+        assert (device.state, device.used[-1]) == ("rejected", FACTORY["version"])
+        device.wish(repository.add(make_model("good", 3), "n-3"))
+        device.turn().see()
+        assert (device.state, device.slots.journal.offer.version) == ("confirmed", "n-3")
+
+
+def test_what_the_disk_takes_no_note_of_is_not_put_in_use(settings, served, monkeypatch):
+    _, repository = served
+    with device_of(settings) as device:
+        device.wish(repository.add(make_model("good"), "n-1"))
+        with monkeypatch.context() as full:
+            full.setattr(slots, "write_journal", no_space)
+            device.turn(3)
+            assert (device.state, device.used) == (None, [FACTORY["version"]])
+        assert device.turn().see().state == "confirmed"
+
+
+def test_a_good_model_that_has_rotted_meanwhile_is_not_gone_back_to(settings, served):
+    _, repository = served
+    first = repository.add(make_model("good", 1), "n-1")
+    with device_of(settings) as device:
+        device.wish(first)
+        device.turn().see()
+        device.wish(repository.add(make_model("good", 2), "n-2"))
+        device.turn()
+        (settings.models_dir / first.digest / "n-1.tflite").write_bytes(b"rotten")
+        device.in_use._classifier = Failing(device.in_use.manifest, OutputError("nan"))
+        with pytest.raises(OutputError):
+            device.in_use.probabilities(black(device))
+        device.turn()
+        assert (device.state, device.used[-1]) == ("reverted", FACTORY["version"])
+        device.wish(first)
+        assert device.turn().see().state == "confirmed"
+        assert device.in_use.manifest.version == "n-1"
 
 
 class Once:

@@ -34,12 +34,14 @@ def take_from(settings: Settings, folder: Path, version: str | None, now: dateti
     slots = open_slots(settings)
     obtaining = Obtaining(settings, slots.shelf, slots.loading, FolderSource(folder), lambda: now)
     try:
-        found = _chosen(obtaining, folder, version, now)
-        offer = Offer(version=found.version, digest=found.digest, mark=uuid4().hex)
-        if found.digest != slots.factory_digest:
-            obtaining.obtain(offer, lambda _: None)
-        wishes = Directives(settings.directives_file, settings.off_switch).wishes
-        offers_of(slots).make(offer, wishes.desired_model)
+        # held until the offer is made, or the agent might tidy away what nobody offers
+        with slots.shelf.locked():
+            found = _chosen(obtaining, folder, version, now)
+            offer = Offer(version=found.version, digest=found.digest, mark=uuid4().hex)
+            if found.digest != slots.factory_digest:
+                obtaining.obtain(offer, lambda _: None)
+            wishes = Directives(settings.directives_file, settings.off_switch).wishes
+            offers_of(slots).make(offer, wishes.desired_model)
     except REFUSED as refusal:
         raise NotTakenError(f"nothing was taken from {folder}: {refusal}") from refusal
     finally:
@@ -49,11 +51,10 @@ def take_from(settings: Settings, folder: Path, version: str | None, now: dateti
 
 def _chosen(obtaining: Obtaining, folder: Path, version: str | None, now: datetime) -> Listed:
     repository = obtaining.repository()
-    with obtaining.shelf.locked():
-        repository.trust()
-        if version is not None:
-            return repository.find(version, now)
-        listed = [repository.find(name, now) for name in repository.versions(now)]
+    repository.trust()
+    if version is not None:
+        return repository.find(version, now)
+    listed = [repository.find(name, now) for name in repository.versions(now)]
     here = [one for one in listed if (folder / "targets" / one.file).is_file()]
     if len(here) != 1:
         names = ", ".join(one.version for one in here) or "none"
@@ -76,7 +77,7 @@ def status(settings: Settings) -> dict[str, Any]:
     slots = open_slots(settings)
     journal, wished = slots.journal, Directives(settings.directives_file, settings.off_switch).wishes.desired_model
     offered = journal.offer.version if journal.offer else None
-    local = offers_of(slots).holding(wished)
+    local = offers_of(slots).look(wished)
     return {
         "current": _version_of(slots, slots.shelf.named("current")),
         "good": _version_of(slots, slots.shelf.named("good")),

@@ -34,15 +34,19 @@ class Offers:
         local = LocalOffer(offer=offer, instead_of=wished.digest if wished else None)
         write_whole(self._file, msgspec.json.encode(local))
 
-    def holding(self, wished: DesiredModel | None) -> Offer | None:
-        """Return what holds now: a person's offer, else the server's wish."""
+    def look(self, wished: DesiredModel | None) -> Offer | None:
+        """Return what holds: a person's offer, else the server's wish."""
         local = self._read()
         if local is not None and local.instead_of == (wished.digest if wished else None):
             return local.offer
-        if local is not None:
-            log.info("the server wishes another model: the one offered here no longer holds")
-            self._file.unlink(missing_ok=True)
         return Offer(version=wished.version, digest=wished.digest) if wished else None
+
+    def holding(self, wished: DesiredModel | None) -> Offer | None:
+        """As `look`, and a person's offer that the server has overruled is forgotten."""
+        local = self._read()
+        if local is not None and local.instead_of != (wished.digest if wished else None):
+            self._file.unlink(missing_ok=True)
+        return self.look(wished)
 
     def _read(self) -> LocalOffer | None:
         try:

@@ -28,6 +28,7 @@ class Shelf:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._held = False
 
     def path(self, digest: str) -> Path:
         return self.folder / digest
@@ -105,12 +106,26 @@ class Shelf:
         return list(self.folder.iterdir()) if self.folder.is_dir() else []
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """One process at a time fetches: the agent, or a person with a folder."""
+    def locked(self, *, wait: bool = True) -> Iterator[bool]:
+        """One process at a time adds or removes: the agent, or a person with a folder. May be nested in one thread.
+
+        Without `wait` it may be that somebody else has it: then False is what comes.
+        """
+        if self._held:
+            yield True
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                yield False
+                return
+            self._held = True
+            try:
+                yield True
+            finally:
+                self._held = False
 
 
 def _sync_file(path: Path) -> None:

@@ -60,21 +60,36 @@ class Slots:
         try:
             self._recover()
         except OSError:
-            # a disk that takes no writes must not keep a device from seeing
+            # a disk that takes no writes must not keep a device from seeing; but no unproven model begins uncounted
             log.exception("state of models cannot be put right")
-        for digest in dict.fromkeys([self._chosen(), self.shelf.named("good"), self.journal.previous]):
-            if digest is None:
-                break
+            if self.journal.offer is not None and self.journal.state == "installed":
+                self.journal = self.journal.step(self.journal.offer, "reverted", "the disk takes no writes", retry=True)
+        refused = self.journal.state in {"rejected", "reverted"}
+        return self._load_first(self.shelf.named("good" if refused else "current"))
+
+    def load_good(self) -> Classifier:
+        """Return the last good model, else the one before, else the factory's; raise `ModelError` for none."""
+        return self._load_first(self.shelf.named("good"))
+
+    def _load_first(self, wanted: str | None) -> Classifier:
+        good, previous = self.shelf.named("good"), self.journal.previous
+        # None is the factory model, which comes before what was good before it
+        candidates = [wanted, good, previous, None] if good is not None else [wanted, None, previous]
+        fault: ModelError | None = None
+        for digest in dict.fromkeys(candidates):
             try:
-                return self.loading.load(self.shelf.path(digest))
+                return self.loading.load(self.loading.factory if digest is None else self.shelf.path(digest))
             except ModelError as error:
                 FALLBACKS.inc()
-                log.exception("a kept model cannot be loaded")
-                self._disown(digest, str(error))
-        return self.loading.load(self.loading.factory)
+                log.exception("a model cannot be loaded")
+                fault = error if digest is None else fault
+                if digest is not None:
+                    self._disown(digest, str(error))
+        raise fault or ModelError("there is no model")
 
-    def _chosen(self) -> str | None:
-        return self.shelf.named("good" if self.journal.state in {"rejected", "reverted"} else "current")
+    def load(self, digest: str) -> Classifier:
+        """Load a model that is here; raise `ModelError`."""
+        return self.loading.load(self.loading.factory if digest == self.factory_digest else self.shelf.path(digest))
 
     def _recover(self) -> None:
         """Let the links say what the journal says; count a start of a model that is not proven."""
@@ -98,12 +113,18 @@ class Slots:
         offer = self.journal.offer
         if offer is not None and self.journal.state == "confirmed":
             self._point_both(offer.digest)
-        elif self.journal.state != "installed":
+        elif offer is not None and self.journal.state == "installed":
+            self.shelf.point("current", self._slot(offer.digest))
+        else:
             self._fall_back()
 
     def tidy(self, wanted: str | None) -> None:
         """Remove every model but the one in use, the good one, the one before, and `wanted`."""
-        self.shelf.prune({self.journal.previous, wanted})
+        if not self.shelf.folder.is_dir():
+            return
+        with self.shelf.locked(wait=False) as alone:
+            if alone:
+                self.shelf.prune({self.journal.previous, wanted})
 
     def _disown(self, digest: str, reason: str) -> None:
         offer = self.journal.offer
@@ -132,9 +153,6 @@ class Slots:
                 return None
         return self._factory
 
-    def folder_of(self, digest: str) -> Path:
-        return self.loading.factory if digest == self.factory_digest else self.shelf.path(digest)
-
     @property
     def good(self) -> str | None:
         """Digest of the last good model."""
@@ -144,21 +162,26 @@ class Slots:
         """Whether that model is here and was in use before: it needs neither fetching nor proving."""
         if digest == self.factory_digest:
             return True
-        return digest in {self.shelf.named("good"), self.journal.previous} and self.shelf.has(digest)
+        return digest in {self.shelf.named("good"), self.journal.previous} and self.shelf.kept(digest) is not None
 
     def note(self, offer: Offer, state: UpdateState) -> None:
         """Keep that `offer` was fetched or verified; the model in use stays."""
-        self._step(offer, state)
+        self._advance(offer, state)
 
     def refuse(self, offer: Offer, reason: str, *, retry: bool = False) -> None:
         """`offer` will not be used; with `retry` it is asked for again all the same."""
         self._step(offer, "rejected", reason, retry=retry)
         self._fall_back()
 
-    def install(self, offer: Offer) -> None:
-        """Use `offer` from now on, until it is confirmed or reverted."""
-        self._step(offer, "installed")
-        self.shelf.point("current", self._slot(offer.digest))
+    def install(self, offer: Offer) -> bool:
+        """Use `offer` from now on, until it is confirmed or reverted; False when `settle` has something left to do."""
+        self._advance(offer, "installed")
+        try:
+            self.shelf.point("current", self._slot(offer.digest))
+        except OSError:
+            log.exception("the journal knows of a model that the link does not")
+            return False
+        return True
 
     def confirm(self, offer: Offer) -> None:
         """`offer` is good; the last good one is kept beside it."""
@@ -185,12 +208,23 @@ class Slots:
     def _slot(self, digest: str) -> str | None:
         return None if digest == self.factory_digest else digest
 
+    def _advance(self, offer: Offer, state: UpdateState) -> None:
+        """Forward goes only what the disk takes note of."""
+        journal = self.journal.step(offer, state)
+        write_journal(self._file, journal)
+        self.journal = journal
+        _tell(offer, state, None)
+
     def _step(self, offer: Offer, state: UpdateState, reason: str | None = None, *, retry: bool = False) -> None:
+        """What is proven or refused is so, whatever the disk says."""
+        _tell(offer, state, reason)
         self._write(self.journal.step(offer, state, reason, retry=retry))
-        UPDATES.labels(state=state).inc()
-        log.info("model update", extra={"version": offer.version, "state": state, "reason": reason})
 
     def _write(self, journal: Journal) -> None:
-        # what is in memory holds even where the disk refuses
         self.journal = journal
         write_journal(self._file, journal)
+
+
+def _tell(offer: Offer, state: UpdateState, reason: str | None) -> None:
+    UPDATES.labels(state=state).inc()
+    log.info("model update", extra={"version": offer.version, "state": state, "reason": reason})

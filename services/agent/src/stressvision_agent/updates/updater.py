@@ -11,17 +11,17 @@ from stressvision_agent.metrics import LOOP_FAILURES
 from stressvision_agent.settings import Settings
 from stressvision_agent.updates.backoff import Backoff
 from stressvision_agent.updates.download import NO_ROOM, TargetRefusedError
+from stressvision_agent.updates.in_use import ModelInUse
 from stressvision_agent.updates.journal import Offer
 from stressvision_agent.updates.metrics import UNDER_WAY, UPDATE_FAILURES
 from stressvision_agent.updates.obtaining import Obtaining
 from stressvision_agent.updates.offers import Offers
-from stressvision_agent.updates.probation import Terms, Watched
 from stressvision_agent.updates.repository import RepositoryRefusedError
 from stressvision_agent.updates.slots import Slots
 from stressvision_agent.updates.sources import SourceUnavailableError
 from stressvision_agent.updates.trial import ModelRefusedError
 from stressvision_contracts.fleet import ModelUpdate, UpdateState
-from stressvision_vision.classifier import ModelError, OutputError
+from stressvision_vision.classifier import ModelError
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,9 @@ NEWS_S = 600.0
 
 TRUST_AGAIN_S = 300.0
 """A server that has no repository yet is asked again so often."""
+
+
+SUPERSEDED = "another model was wished for before it was proven"
 
 
 class HungError(RuntimeError):
@@ -61,8 +64,7 @@ class ModelUpdater:
         self._tell = tell
         self._offers = offers
         self._backoff = Backoff(settings.updates.backoff_first_s, settings.updates.backoff_last_s)
-        self._adopt: Callable[[FaceClassifier], None] = lambda _: None
-        self._in_use: Watched | None = None
+        self._in_use = ModelInUse(slots, settings.updates)
         self._pursued: Offer | None = None
         self._not_before_s = 0.0
         self._refusals = 0
@@ -72,7 +74,7 @@ class ModelUpdater:
 
     def first_model(self) -> FaceClassifier:
         """Return the model to begin with; raise `ModelError` when there is none."""
-        return self._watch(self._slots.start())
+        return self._in_use.first()
 
     def report(self) -> ModelUpdate | None:
         return self._slots.journal.report()
@@ -85,7 +87,7 @@ class ModelUpdater:
 
     def run(self, stop: threading.Event, adopt: Callable[[FaceClassifier], None]) -> None:
         """Work until `stop`; `adopt` lets the seeing side look with another model. `HungError` ends it, too."""
-        self._adopt = adopt
+        self._in_use.adopt = adopt
         self._pursued = self._offers.holding(self._directives.wishes.desired_model)
         self._tidy()
         while not stop.is_set():
@@ -140,11 +142,14 @@ class ModelUpdater:
 
     def _go_to(self, offer: Offer) -> None:
         """Use a model that was good before: it is here, so neither server nor proof is needed."""
-        if self._in_use is None or self._in_use.manifest.digest != offer.digest:
-            self._use(self._slots.loading.load(self._slots.folder_of(offer.digest)), None)
+        if self._in_use.digest != offer.digest:
+            self._in_use.use(self._slots.load(offer.digest), proven=True)
+        self._in_use.prove()
         self._keep(lambda: self._slots.confirm(offer))
 
     def _pursue(self, offer: Offer) -> None:
+        if self._slots.journal.state == "installed":
+            self._take_back(SUPERSEDED)
         self._obtains = True
         try:
             self._obtaining.obtain(offer, lambda state: self._reached(offer, state))
@@ -178,50 +183,40 @@ class ModelUpdater:
         self._tell()
 
     def _install(self, offer: Offer) -> None:
-        classifier = self._slots.loading.load(self._slots.shelf.path(offer.digest))
-        self._slots.install(offer)
+        classifier = self._slots.load(offer.digest)
+        self._unsettled = not self._slots.install(offer)
         self._installed_s = time.monotonic()
-        self._use(classifier, self._terms())
+        self._in_use.use(classifier, proven=False)
         self._tell()
 
     def _look_after(self) -> None:
         """Confirm or take back the model on probation, when that can be told."""
-        watched, offer = self._in_use, self._slots.journal.offer
-        verdict = watched.verdict() if watched is not None else None
-        if watched is None or verdict is None or offer is None:
+        verdict, offer = self._in_use.verdict(), self._slots.journal.offer
+        if verdict is None or offer is None:
             return
         word, reason = verdict
-        if word == "same":
-            word = "failed" if self._is_told_apart(watched) else "proven"
-        if word == "proven" and self._slots.journal.state == "installed":
-            watched.prove()
+        if word == "proven":
+            self._in_use.prove()
             self._keep(lambda: self._slots.confirm(offer))
             self._tidy()
             return
-        if word == "proven":
-            return
         self._count("in_use")
-        log.warning("model taken back", extra={"version": watched.manifest.version, "reason": reason})
+        log.warning("model taken back", extra={"version": self._in_use.version, "reason": reason})
         if word == "hung":
             self._keep(lambda: self._slots.revert(reason))
             raise HungError(reason)
+        self._take_back(reason)
+
+    def _take_back(self, reason: str) -> None:
+        """Go back to the last good model, whether the disk takes note of it or not."""
         self._return_to_good()
         self._keep(lambda: self._slots.revert(reason))
 
-    def _is_told_apart(self, watched: Watched) -> bool:
-        good = self._slots.good
-        if good is None:
-            return False
-        try:
-            return watched.is_told_apart(self._slots.loading.load(self._slots.folder_of(good)))
-        except (ModelError, OutputError):
-            log.exception("the last good model cannot be asked")
-            return False
-
     def _return_to_good(self) -> None:
-        good = self._slots.good
-        if good is not None and (self._in_use is None or self._in_use.manifest.digest != good):
-            self._use(self._slots.loading.load(self._slots.folder_of(good)), None)
+        try:
+            self._in_use.return_to_good()
+        except ModelError:
+            log.exception("no good model can be loaded: the one in use stays")
 
     def _refuse(self, offer: Offer, reason: str, *, retry: bool = False) -> None:
         """`offer` is not used; neither is an unproven one that it came upon."""
@@ -268,24 +263,6 @@ class ModelUpdater:
         except OSError:
             return
         self._unsettled = False
-
-    def _use(self, classifier: FaceClassifier, terms: Terms | None) -> None:
-        self._in_use = Watched(classifier, terms)
-        self._adopt(self._in_use)
-
-    def _watch(self, classifier: FaceClassifier) -> Watched:
-        journal = self._slots.journal
-        unproven = (
-            journal.state == "installed"
-            and journal.offer is not None
-            and journal.offer.digest == classifier.manifest.digest
-        )
-        self._in_use = Watched(classifier, self._terms() if unproven else None)
-        return self._in_use
-
-    def _terms(self) -> Terms:
-        updates = self._settings.updates
-        return Terms(faces=updates.good_frames, latency_s=updates.latency_p95_s)
 
     @staticmethod
     def _count(reason: str) -> None:
