@@ -122,18 +122,23 @@ def _catch_up(control: Control, held: Held, folders: Folders) -> None:
         told = control.epochs_told(held.claim.id)
         for record in msgspec.json.decode(history.read_bytes(), type=list[Record]):
             if record["epoch"] not in told:
+                held.say(_line(record))
                 held.report(epoch=record, eta_s=record["eta_seconds"])
 
 
 def _tell_epoch(held: Held, tracking: Tracking, record: Record) -> None:
     if "epoch" not in record:
         return
-    held.say(
+    held.say(_line(record))
+    held.mention(epoch=record, eta_s=record["eta_seconds"])
+    tracking.add_epoch(record)
+
+
+def _line(record: Record) -> str:
+    return (
         f"epoch {record['epoch']}/{record['epochs']}: loss {record['loss']:.3f}, accuracy {record['accuracy']:.3f}, "
         f"macro-F1 {record['macro_f1']:.3f}, {record['seconds']:.0f} s, {record['eta_seconds'] / 60:.1f} min left"
     )
-    held.mention(epoch=record, eta_s=record["eta_seconds"])
-    tracking.add_epoch(record)
 
 
 def _judge(control: Control, held: Held, folders: Folders, settings: Settings, tracking: Tracking) -> None:
