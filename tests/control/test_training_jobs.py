@@ -59,6 +59,19 @@ def test_a_job_goes_from_the_queue_to_a_candidate(control: Control) -> None:
     assert actions[:3] == ["training.publish", "training.claim", "training.start"]
 
 
+def test_a_version_means_one_model(control: Control) -> None:
+    job = start_job(control, version="0.9.0")["id"]
+    body = {"recipe": "small", "recipe_text": "seed = 1", "version": "0.9.0"}
+    taken = control.as_role("ml").post("/v1/training-jobs", json=body)
+    assert (taken.status_code, taken.json()["errors"][0]["field"]) == (409, "version")
+    claim_job(control)
+    control.make("/v1/models", **make_manifest(version="0.9.0", size_bytes=1))
+    refused = publish(control, job, 1)  # somebody registered it by hand meanwhile
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (409, "version")
+    assert say(control, job, "finish", fence=1, outcome="failed", reason="taken").json()["state"] == "failed"
+    assert control.as_role("ml").post("/v1/training-jobs", json=body).status_code == 409
+
+
 def test_nothing_waits_and_a_trainer_is_known_all_the_same(control: Control) -> None:
     asked = control.as_role("ml").post("/v1/training-jobs/claims", json={"trainer": "gpu-1"})
     assert (asked.status_code, asked.content) == (204, b"")
@@ -102,7 +115,8 @@ def test_a_running_job_is_cancelled_by_way_of_its_trainer(control: Control) -> N
     claim_job(control)
     assert control.as_role("ml").post(f"/v1/training-jobs/{job}/cancel").json()["state"] == "cancelling"
     assert say(control, job, "progress", fence=1).json()["state"] == "cancelling"
-    assert publish(control, job, 1).status_code == 409
+    refused = publish(control, job, 1)
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (409, "state")
     assert say(control, job, "finish", fence=1, outcome="cancelled").json()["state"] == "cancelled"
     waiting = start_job(control)["id"]
     assert control.as_role("ml").post(f"/v1/training-jobs/{waiting}/cancel").json()["state"] == "cancelled"

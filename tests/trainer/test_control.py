@@ -46,6 +46,16 @@ def test_it_waits_as_long_as_it_is_told(busy: tuple[str, list[int]]) -> None:
     control.close()
 
 
+def test_a_refusal_says_which_value_is_to_blame(busy: tuple[str, list[int]]) -> None:
+    url, answers = busy
+    answers += [409]
+    control = Control(url, "sv_x")
+    with pytest.raises(ControlError, match="HTTP 409") as refused:  # from something else than our service
+        control.picture_counts()
+    assert (refused.value.status, refused.value.field) == (409, None)
+    control.close()
+
+
 def test_it_gives_up_when_its_patience_is_over(busy: tuple[str, list[int]]) -> None:
     url, answers = busy
     answers += [503]

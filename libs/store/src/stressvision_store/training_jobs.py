@@ -12,6 +12,7 @@ from sqlalchemy import func, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
+from stressvision_store.model_tables import ModelVersion
 from stressvision_store.paging import one, take
 from stressvision_store.refusals import ConflictError
 from stressvision_store.training_tables import LIVE, OVER, Trainer, TrainingJob
@@ -63,7 +64,12 @@ def add_job(
     version: str | None = None,
     requested_by: str,
 ) -> TrainingJob:
-    """Queue a run that a person asked for. `version` is what its model will be called; by default date and number."""
+    """Queue a run that a person asked for. `version` is what its model will be called; by default date and number.
+
+    `ConflictError` for a version that is registered, or that an open job will have.
+    """
+    if version is not None:
+        _refuse_taken(session, version)
     job = TrainingJob(
         recipe=recipe,
         recipe_text=recipe_text,
@@ -78,6 +84,15 @@ def add_job(
     job.version = version or default_version(job)
     session.flush()
     return job
+
+
+def _refuse_taken(session: Session, version: str) -> None:
+    if session.get(ModelVersion, version) is not None:
+        raise ConflictError(f"there is a model {version!r} already; give this one another version", field="version")
+    open_jobs = select(TrainingJob).where(col(TrainingJob.version) == version, col(TrainingJob.ended_at).is_(None))
+    job = session.exec(open_jobs).first()
+    if job is not None:
+        raise ConflictError(f"the model of training job {job.id} will be {version!r}; give another", field="version")
 
 
 def default_version(job: TrainingJob) -> str:

@@ -78,7 +78,7 @@ class Trainer:
             forget_data(self._settings.folder, held.claim.id)  # somebody may have withdrawn from it
             return self._finish(held, "given_back", str(error), "KILLED")
         except (JobError, ControlError) as error:
-            if isinstance(error, ControlError) and error.status == 409:
+            if isinstance(error, ControlError) and error.field == "fence":
                 _log.warning("lost", extra={"job": held.claim.id, "why": str(error)})
                 return "lost"
             return self._finish(held, "failed", str(error), "FAILED")

@@ -155,12 +155,18 @@ class Control:
             raise ControlError(f"the control API does not answer at {self.url}: {type(error).__name__}") from error
         if answer.is_success or answer.status_code in allowed:
             return answer
-        retry_after = answer.headers.get("retry-after", "")
-        raise ControlError(_detail(answer), answer.status_code, float(retry_after) if retry_after.isdigit() else None)
+        raise _refusal(answer)
 
 
-def _detail(answer: httpx.Response) -> str:
+def _refusal(answer: httpx.Response) -> ControlError:
+    """What a problem document says, even if something else than our service answered."""
+    wait = answer.headers.get("retry-after", "")
+    detail, field = f"HTTP {answer.status_code} from {answer.url.path}", None
     try:
-        return str(answer.json()["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status_code} from {answer.url.path}"
+        problem = answer.json()
+        detail = str(problem["detail"])
+        field = str(problem["errors"][0]["field"])
+    except (ValueError, LookupError, TypeError):
+        pass
+    retry_after_s = float(wait) if wait.isdigit() else None
+    return ControlError(detail, answer.status_code, field=field, retry_after_s=retry_after_s)

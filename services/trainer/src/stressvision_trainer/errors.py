@@ -34,8 +34,10 @@ class ChangedError(Exception):
 
 
 class ControlError(Exception):
-    """The control API refused, or did not answer for long; the message says what."""
+    """The control API refused, or did not answer for long; the message says what, `field` which value is to blame."""
 
-    def __init__(self, message: str, status: int | None = None, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, status: int | None = None, *, field: str | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
-        self.status, self.retry_after_s = status, retry_after_s
+        self.status, self.field, self.retry_after_s = status, field, retry_after_s

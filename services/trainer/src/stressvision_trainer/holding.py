@@ -107,7 +107,7 @@ class Held:
 
     def _refused(self, error: ControlError) -> None:
         """A stale fence is final. While the service is away only the lease runs on, and the next one will tell."""
-        if error.status in (404, 409):
+        if error.field == "fence" or error.status == 404:
             metrics.HEARTBEATS.labels(outcome="stale").inc()
             self._why = LostError(str(error))
         else:

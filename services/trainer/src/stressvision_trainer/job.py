@@ -11,7 +11,7 @@ from stressvision_trainer import metrics
 from stressvision_trainer.champion import fetch_champion
 from stressvision_trainer.children import ChildError, Record, run_child
 from stressvision_trainer.control import Control
-from stressvision_trainer.errors import ChangedError, ControlError, JobError
+from stressvision_trainer.errors import CancelledError, ChangedError, ControlError, JobError
 from stressvision_trainer.fetching import fetch_pictures
 from stressvision_trainer.folders import HISTORY, Folders, data_digest
 from stressvision_trainer.holding import Held
@@ -172,8 +172,10 @@ def _publish(control: Control, held: Held, folders: Folders) -> None:
     try:
         control.publish(held.claim, folders.candidate, reports)
     except ControlError as error:
-        if error.status == 409 and "may not be used any more" in str(error):
+        if error.field == "dataset_digest":
             raise ChangedError(str(error)) from error
+        if error.field == "state":
+            raise CancelledError from error
         raise
     splits = folders.splits.with_suffix(".partial")
     splits.write_bytes((folders.data / "index.csv").read_bytes())

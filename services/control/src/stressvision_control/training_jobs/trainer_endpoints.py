@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 
 from stressvision_control.dependencies import SessionDep
-from stressvision_control.errors import ProblemError
+from stressvision_control.errors import Fault, ProblemError
 from stressvision_control.fields import PathId
 from stressvision_control.security import CallerDep, allow
 from stressvision_control.training_jobs.candidates import Candidate, read_candidate
@@ -173,7 +173,8 @@ def publish_candidate(
         return JobView.model_validate(job)
     job = training_jobs.held_job(session, job_id, candidate.fence)
     if job.state == "cancelling":
-        raise ProblemError(409, f"training job {job_id} is being cancelled; end it as cancelled")
+        faults = [Fault(field="state", message="cancelling")]
+        raise ProblemError(409, f"training job {job_id} is being cancelled; end it as cancelled", errors=faults)
     training_pictures.refuse_changed(session, job)
     # whoever asked for the job has made this model, so another person approves it
     candidate.keep(session, job.requested_by)
