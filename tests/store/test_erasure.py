@@ -1,8 +1,12 @@
 """Erasing a person: nothing of them is left anywhere, nothing of anybody else is gone, and nothing comes back."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -63,6 +67,42 @@ def test_what_arrives_late_is_dropped_and_counted(person: Person) -> None:
 
     assert person.count("events") == before + 10
     assert person.count("erasures", late_events=10) == 1
+    assert wrong_rows(person.database.url("owner")) == []
+
+
+def test_events_that_pour_in_meanwhile_are_gone_in_the_end(person: Person) -> None:
+    """Two senders and two drains at work while the person is erased: nothing is left, and nothing hangs."""
+    over = threading.Event()
+
+    def send(seed: int) -> None:
+        random = Random(seed)
+        with psycopg.connect(person.database.url("owner"), autocommit=True) as connection:
+            while not over.is_set():
+                at = MORNING + timedelta(seconds=random.randrange(7 * 3600))
+                plants.store_events(connection, [plants.window(person.device, at, random)])
+
+    def fold() -> None:
+        while not over.is_set():
+            person.drain()
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(send, 1), pool.submit(send, 2), pool.submit(fold), pool.submit(fold)]
+        time.sleep(0.5)
+        erase(person)
+        time.sleep(0.5)
+        over.set()
+        for job in jobs:
+            job.result(30)
+    while person.count("dirty_windows"):
+        person.drain()
+
+    left = person.connection.execute(
+        "SELECT count(*) FROM events e JOIN erased_spans s ON s.device_id = e.device_id "
+        "WHERE e.kind <> 3 AND e.started_at >= s.from_at AND e.started_at < s.to_at"
+    ).fetchone()
+    assert left == (0,)
+    assert person.count("erasures", late_events=0) == 0
+    assert person.count("rollup_windows", employee_id=person.id) == 0
     assert wrong_rows(person.database.url("owner")) == []
 
 
