@@ -12,6 +12,7 @@ import msgspec
 from stressvision_agent.updates.selftest import Findings
 from stressvision_agent.updates.slots import Loading
 from stressvision_contracts.manifest import Manifest
+from stressvision_vision.classifier import MANIFEST_NAME
 
 NOT_FOR_CHILDREN = ("CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -35,7 +36,7 @@ def check_manifest(manifest: Manifest, agent_version: str) -> None:
         raise ModelRefusedError(f"it knows the labels of {manifest.label_scheme}; a device needs those of company5")
     if manifest.runtime != "tflite":
         raise ModelRefusedError(f"it is for {manifest.runtime}; this device runs tflite")
-    if Path(manifest.file).name != manifest.file:
+    if Path(manifest.file).name != manifest.file or manifest.file in {"..", MANIFEST_NAME}:
         raise ModelRefusedError(f"its file has no bare name: {manifest.file!r}")
     if _numbers(manifest.min_agent_version) > _numbers(agent_version):
         raise ModelRefusedError(f"it needs agent {manifest.min_agent_version} or newer, this one is {agent_version}")
