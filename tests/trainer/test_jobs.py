@@ -32,7 +32,8 @@ def test_new_pictures_become_a_candidate_that_another_person_approves(control: C
     approve = "/v1/models/1.2.3/approve"
     assert control.as_role("ml").post(approve).status_code == 409  # who asked for it
     other = control.make("/v1/tokens", name="Rosa", roles=["ml"])["token"]
-    answer = control.client(other).post(approve)
+    with control.client(other) as rosa:
+        answer = rosa.post(approve)
     assert (answer.status_code, answer.json()["state"]) == (200, "approved"), answer.text
     work = tmp_path / "work"
     assert not [path for path in work.rglob("*") if path.name.startswith(("pictures-", "data-"))]
