@@ -72,6 +72,7 @@ TROUBLE: dict[str, dict[str, str]] = {
     "WorkerStuck": {"stressvision_worker_self_exits_total": f"1+1{LAST}"},
     "GaugesOld": {"stressvision_gauges_refreshed_timestamp_seconds": f"0+0{LAST}"},
     "EventsUnaccounted": {"stressvision_unaccounted_events": f"4+0{LAST}"},
+    "AuditBroken": {"stressvision_audit_broken_place": f"17+0{LAST}"},
     "AgentsSilent": {'stressvision_agents{state="silent"}': f"8+0{LAST}"},
     "KeyInUseTwice": {"stressvision_devices_cloned": f"1+0{LAST}"},
     "RolloutHalted": {'stressvision_rollouts_halts_total{why="failed"}': f"1+1{LAST}"},

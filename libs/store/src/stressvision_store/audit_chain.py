@@ -138,3 +138,8 @@ def seal(session: Session) -> tuple[int, bytes]:
     session.execute(text("SET CONSTRAINTS audit_linked IMMEDIATE"))
     row = session.execute(text("SELECT place, hash FROM audit_head")).one()
     return row.place, bytes(row.hash)
+
+
+def broken_place(session: Session, *, newest: int = 100_000) -> int:
+    """The first of the newest places that does not fit, or 0: an alarm that the worker can afford every hour."""
+    return int(session.scalar(text("SELECT audit_broken_place(:newest)"), {"newest": newest}) or 0)

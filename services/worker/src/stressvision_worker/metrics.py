@@ -95,6 +95,11 @@ UNACCOUNTED = Gauge(
     "Events that devices made and nobody stored, refused, reported lost or still holds; must be 0",
     multiprocess_mode=_NEWEST,
 )
+AUDIT_BROKEN = Gauge(
+    "stressvision_audit_broken_place",
+    "First place in the audit's chain that does not fit; must be 0",
+    multiprocess_mode=_NEWEST,
+)
 STRAYS = Gauge(
     "stressvision_default_partition_events", "Raw events outside every daily partition", multiprocess_mode=_NEWEST
 )

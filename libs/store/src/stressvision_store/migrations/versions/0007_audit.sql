@@ -96,6 +96,26 @@ BEGIN
     RETURN gone;
 END $$;
 
-REVOKE ALL ON FUNCTION audit_hash, link_audit_entry, keep_audit, drop_audit_entries FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION drop_audit_entries TO stressvision_worker;
+-- The first place among the newest links that does not fit, or 0. For an alarm only: who can change the audit can change
+-- this, too. `stressvision audit verify` looks at all, elsewhere.
+CREATE FUNCTION audit_broken_place(newest bigint) RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
+    WITH head AS (SELECT * FROM audit_head), looked AS (
+        SELECT l.place, l.hash, a AS entry, a.id, lag(l.hash) OVER (ORDER BY l.place) AS previous,
+            l.place - lag(l.place) OVER (ORDER BY l.place) AS step
+        FROM audit_links l LEFT JOIN audit a ON a.id = l.entry_id
+        WHERE l.place > (SELECT place FROM head) - newest
+    )
+    SELECT coalesce(min(place), 0) FROM (
+        SELECT place FROM looked
+        WHERE id IS NULL OR step <> 1 OR (previous IS NOT NULL AND hash <> audit_hash(previous, entry))
+        UNION ALL
+        SELECT head.place FROM head
+        WHERE head.place > head.dropped_place
+          AND NOT EXISTS (SELECT FROM audit_links l WHERE l.place = head.place AND l.hash = head.hash)
+    ) broken
+$$;
+
+REVOKE ALL ON FUNCTION audit_broken_place, audit_hash, link_audit_entry, keep_audit, drop_audit_entries FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION drop_audit_entries, audit_broken_place TO stressvision_worker;
 GRANT SELECT ON audit_links, audit_head TO stressvision_control;

@@ -29,7 +29,7 @@ UNDO = (
     "DROP TRIGGER audit_kept ON audit",
     "DROP TRIGGER audit_linked ON audit",
     "DROP TABLE audit_links, audit_head",
-    "DROP FUNCTION drop_audit_entries, keep_audit, link_audit_entry, audit_hash",
+    "DROP FUNCTION audit_broken_place, drop_audit_entries, keep_audit, link_audit_entry, audit_hash",
 )
 
 
