@@ -42,7 +42,14 @@ class Trainer:
         self._settings.folder.mkdir(parents=True, exist_ok=True)
         self._tidy()
         while not self._stop.is_set():
-            claim = self._ask()
+            try:
+                claim = self._ask()
+            except ControlError as error:
+                if error.status in (401, 403):
+                    raise
+                _log.warning("no job could be asked for", extra={"why": str(error)})
+                self._stop.wait(self._settings.poll_s)
+                continue
             if claim is not None:
                 self.work_on(claim)
                 self._tidy()
@@ -103,12 +110,9 @@ class Trainer:
     def _ask(self) -> Claim | None:
         try:
             claim = self._control.claim(self._settings.name)
-        except ControlError as error:
+        except ControlError:
             metrics.POLLS.labels(outcome="failed").inc()
-            _log.warning("no job could be asked for", extra={"why": str(error)})
-            if error.status in (401, 403):
-                raise
-            return None
+            raise
         metrics.POLLS.labels(outcome="nothing" if claim is None else "job").inc()
         return claim
 
