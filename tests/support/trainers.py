@@ -41,10 +41,16 @@ class TrainerProcess:
 
 @contextmanager
 def running_trainer(control: Control, folder: Path, name: str = "a", **settings: str) -> Iterator[TrainerProcess]:
+    with trainer_process(control.url, control.token("ml"), folder, name, **settings) as trainer:
+        yield trainer
+
+
+@contextmanager
+def trainer_process(url: str, token: str, folder: Path, name: str = "a", **settings: str) -> Iterator[TrainerProcess]:
     log = folder / f"{name}.log"
     environment = os.environ | {
-        "STRESSVISION_CONTROL_URL": control.url,
-        "STRESSVISION_TRAINER_TOKEN": control.token("ml"),
+        "STRESSVISION_CONTROL_URL": url,
+        "STRESSVISION_TRAINER_TOKEN": token,
         "STRESSVISION_TRAINER_FOLDER": str(folder / "work"),
         "STRESSVISION_TRAINER_NAME": name,
         "STRESSVISION_TRAINER_POLL_S": "0.2",
