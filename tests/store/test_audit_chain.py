@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from stressvision_store import audit, audit_chain
+from stressvision_store import audit, audit_chain, schema
 from stressvision_store.audit_chain import ZERO, BrokenChainError, Head, Link, Walk, hash_of
 from stressvision_store.session import transaction
 from support.database import Database
@@ -226,3 +226,23 @@ def test_what_a_transaction_wrote_is_sealed_before_it_ends(database: Database) -
         head = audit_chain.read_head(session)
     assert (head.place, head.hash) == (place, digest)
     assert check(database) == 1
+
+
+@pytest.mark.db
+def test_what_was_written_before_there_was_a_chain_is_linked_by_the_migration(empty_database: Database) -> None:
+    owner_url = empty_database.url("owner")
+    assert schema.upgrade(owner_url, "0006") == "0006"
+    with psycopg.connect(owner_url) as connection:
+        for n in range(5):
+            connection.execute(
+                "INSERT INTO audit (actor, action, subject, detail) VALUES ('Ana', 'x', %s, '{\"n\": 1.0}')",
+                [f"site {n}"],
+            )
+        connection.execute("INSERT INTO sites (name, time_zone, profile) VALUES ('Lima', 'America/Lima', 'off')")
+    schema.upgrade(owner_url)
+    write(empty_database, "site 9")
+
+    assert check(empty_database) == 6
+
+    with psycopg.connect(owner_url) as connection:
+        assert connection.execute("SELECT profile FROM profile_periods").fetchall() == [("off",)]
