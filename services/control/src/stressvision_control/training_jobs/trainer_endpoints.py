@@ -125,7 +125,7 @@ def list_job_pictures(session: SessionDep, job_id: PathId, fence: FenceQuery) ->
     "/{job_id}/pictures/archive",
     summary="Fetch the next of a job's pictures",
     response_class=Response,
-    **allow("ml", "admin", response={"content": {"application/zip": {"schema": FILE}}}),
+    **allow("ml", response={"content": {"application/zip": {"schema": FILE}}}),
 )
 def fetch_job_pictures(
     session: SessionDep,
@@ -134,7 +134,7 @@ def fetch_job_pictures(
     fence: FenceQuery,
     after: Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="The last digest fetched")] = None,
 ) -> Response:
-    """A ZIP of files `crop/DIGEST` and `whole/DIGEST`; 204 when none is left. Every read is kept in the audit."""
+    """A ZIP of files `crop/DIGEST` and `whole/DIGEST`; 204 when none is left. Each read is kept in the audit."""
     training_jobs.held_job(session, job_id, fence)
     rows = training_pictures.readable(session, job_id, after=after, most_bytes=ARCHIVE_BYTES, most=ARCHIVE_PICTURES)
     if not rows:
