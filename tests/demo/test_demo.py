@@ -38,9 +38,10 @@ def show_dashboards(layout: Layout) -> dict[str, int]:
         with psycopg.connect(layout.settings[f"{statement.role.upper()}_DATABASE_URL"]) as connection:
             rows = connection.execute(sql.encode()).fetchall()
         if statement.panel.startswith("$"):
-            assert rows, statement
+            assert rows or statement.dashboard == "stressvision-training", statement  # the demo trains nothing
             name = statement.panel[1:]
-            choices[name] = [str(row[0]) for row in rows][: 1 if name == "person" else None]
+            # a variable without a choice is an empty text to Grafana
+            choices[name] = [str(row[0]) for row in rows][: 1 if name == "person" else None] or [""]
         given[statement.source] = given.get(statement.source, 0) + len(rows)
     return given
 
