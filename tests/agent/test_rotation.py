@@ -1,27 +1,20 @@
 """A device gets a new key, and can speak whatever happens while it does; the last tests are against the real intake."""
 
 import multiprocessing
-import os
 import signal
-import sys
-from contextlib import contextmanager
 
 import jwt
 import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from stressvision_agent.client import DeviceClient, open_http
-from stressvision_agent.clock import SystemClock
-from stressvision_agent.doctor import Forgotten
 from stressvision_agent.enrolment import join
 from stressvision_agent.identity import Enrolled, load_identity, make_key, public_key_text, save_enrolled
-from stressvision_agent.rotation import KeptIdentity, Rotation
 from stressvision_agent.settings import DeviceSettings, ServerSettings, Settings
-from stressvision_agent.timeline import Timeline
 from stressvision_contracts.fleet import KEY_AUDIENCE
 from support.device import Reply, small_server
 from support.intake import make_settings, new_code, serve_intake
+from support.rotating import rotate_until, rotating
 
 
 @pytest.fixture
@@ -36,15 +29,6 @@ def key_file(tmp_path):
     make_key(path)
     save_enrolled(tmp_path / "device.json", Enrolled(device_id=7, server=""))
     return path
-
-
-@contextmanager
-def rotating(key_file, state_dir, url):
-    kept, clock = KeptIdentity(key_file, state_dir / "device.json"), SystemClock()
-    with open_http(ServerSettings(url=url, read_timeout_s=5.0)) as http:
-        timeline = Timeline(clock, Forgotten())
-        client = DeviceClient(http, kept, timeline, clock)
-        yield kept, client, Rotation(kept, client, timeline.now)
 
 
 def text_at(path):
@@ -159,27 +143,6 @@ def test_the_intake_knows_the_new_key_alone_once_it_was_used(enrolled, database)
     assert key == load_identity(enrolled.key_file, enrolled.enrolled_file).key.public_key().public_bytes_raw()
     assert (before[1], previous) == (None, None)
     assert key != before[0]
-
-
-CHANGES = frozenset({"os.rename", "os.remove", "open"})
-
-
-def rotate_until(settings, step):
-    """Rotate in a process of its own that dies before its `step`th change."""
-    count = 0
-
-    def look(event, args):
-        nonlocal count
-        if event in CHANGES and str(args[0]).startswith(str(settings.device.state_dir)):
-            writes = event != "open" or args[2] & (os.O_WRONLY | os.O_RDWR)
-            count += bool(writes)
-            if writes and count == step:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(look)
-    with rotating(settings.key_file, settings.device.state_dir, settings.server.url) as (_, _, rotation):
-        rotation.step(asked=True)
-        os._exit(7)
 
 
 @pytest.mark.e2e

@@ -106,7 +106,7 @@ def test_the_kernels_of_a_backbone_answer_as_kerass_own() -> None:
 
     own = keras.applications.MobileNetV3Small(input_shape=(32, 32, 3), include_top=False, weights=None)
     own.set_weights([np.abs(weight) + 0.1 for weight in own.get_weights()])
-    ours = backbone(own)
+    ours = backbone(own, "imagenet")
     ours.set_weights(own.get_weights())
     faces = np.repeat(_faces(32), 3, axis=3)
     assert np.allclose(ours.predict_on_batch(faces), own.predict_on_batch(faces), rtol=1e-3)
