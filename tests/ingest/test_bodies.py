@@ -66,8 +66,8 @@ def test_a_zstd_frame_that_asks_for_much_memory_is_refused():
     ("encoding", "packed"),
     [
         ("gzip", b"no gzip"),
-        ("gzip", gzip.compress(b"x" * 100)[:-5]),
-        ("gzip", gzip.compress(b"x") + b"more"),
+        ("gzip", gzip.compress(b"x" * 100, mtime=0)[:-5]),
+        ("gzip", gzip.compress(b"x", mtime=0) + b"more"),
         ("gzip", zlib.compress(b"x")),
         ("gzip", b""),
         ("zstd", b"no zstd"),
