@@ -2,17 +2,15 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
+from grafana.generate.pages import choice, page
 from grafana.generate.panels import (
     BAD,
     COVERAGE,
     GOOD,
     GREY,
-    choice,
     colour,
     figure,
     listing,
-    method,
-    page,
     trend,
     unit,
 )
@@ -22,24 +20,19 @@ SITE = "coalesce(site, '—') IN (${site:sqlstring})"
 
 
 def build() -> Dashboard:
-    board = page(
-        "stressvision-fleet",
+    sites = "SELECT DISTINCT coalesce(site, '—') FROM ops.devices ORDER BY 1"
+    return page(
+        "fleet",
         "Flota / Fleet",
         "Cómo está cada dispositivo, qué ejecuta y cómo va un modelo nuevo. / "
         "How each device is, what it runs, and how a new model comes along.",
-        tags=["operations"],
+        audience="operations",
         since="now-24h",
         refresh="1m",
+        choices=[choice("site", "Sede / Site", OPERATIONS, sites)],
+        parts=[_now, _devices, _versions, _rollouts],
+        height=6,
     )
-    sites = "SELECT DISTINCT coalesce(site, '—') FROM ops.devices ORDER BY 1"
-    board.with_variable(choice("site", "Sede / Site", OPERATIONS, sites))
-    _now(board)
-    _devices(board)
-    _versions(board)
-    _rollouts(board)
-    board.with_row(Row("Método y límites / Method and limits"))
-    board.with_panel(method("fleet", height=6))
-    return board
 
 
 def _now(board: Dashboard) -> None:

@@ -2,18 +2,16 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
+from grafana.generate.pages import choice, page
 from grafana.generate.panels import (
     COVERAGE,
     FATIGUE,
     GREY,
     STRESS,
     WITHHELD,
-    choice,
     colour,
     figure,
     listing,
-    method,
-    page,
     trend,
     unit,
 )
@@ -34,31 +32,23 @@ def weighted(share: str) -> str:
 
 
 def build() -> Dashboard:
-    board = page(
-        "stressvision-groups",
+    areas = "SELECT DISTINCT area FROM hr.areas WHERE site IN (${site:sqlstring}) ORDER BY area"
+    shifts = "SELECT DISTINCT shift FROM hr.shifts WHERE site IN (${site:sqlstring}) ORDER BY shift"
+    return page(
+        "groups",
         "Tendencias por grupo / Group trends",
         "Signos aparentes de cansancio y estrés por área, turno y día; grupos de 5 personas o más. / "
         "Apparent signs of tiredness and stress by area, shift and day; groups of 5 people or more.",
-        tags=["hr"],
+        audience="hr",
         since="now-28d",
-        refresh="",
+        choices=[
+            choice("site", "Sede / Site", HR, "SELECT site FROM hr.sites ORDER BY site"),
+            choice("area", "Área / Area", HR, areas),
+            choice("shift", "Turno / Shift", HR, shifts),
+        ],
+        parts=[_now, _trends, _side_by_side, _data],
+        height=11,
     )
-    board.with_variable(choice("site", "Sede / Site", HR, "SELECT site FROM hr.sites ORDER BY site"))
-    board.with_variable(
-        choice("area", "Área / Area", HR,
-               "SELECT DISTINCT area FROM hr.areas WHERE site IN (${site:sqlstring}) ORDER BY area")
-    )  # fmt: skip
-    board.with_variable(
-        choice("shift", "Turno / Shift", HR,
-               "SELECT DISTINCT shift FROM hr.shifts WHERE site IN (${site:sqlstring}) ORDER BY shift")
-    )  # fmt: skip
-    _now(board)
-    _trends(board)
-    _side_by_side(board)
-    _data(board)
-    board.with_row(Row("Método y límites / Method and limits"))
-    board.with_panel(method("groups", height=11))
-    return board
 
 
 def _now(board: Dashboard) -> None:

@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
+from grafana.generate.pages import page
 from grafana.generate.panels import (
     BAD,
     COVERAGE,
@@ -12,8 +13,6 @@ from grafana.generate.panels import (
     colour,
     figure,
     listing,
-    method,
-    page,
     trend,
     unit,
 )
@@ -22,24 +21,17 @@ from grafana.generate.queries import OPERATIONS, Prom, Sql
 
 
 def build() -> Dashboard:
-    board = page(
-        "stressvision-operations",
+    return page(
+        "operations",
         "Operaciones / Operations",
         "Si la plataforma funciona, va al día y cuadra sus cuentas. / "
         "Whether the platform is up, keeps pace, and its books close.",
-        tags=["operations"],
+        audience="operations",
         since="now-6h",
         refresh="1m",
+        parts=[_now, _intake, _rollups, _devices, add_alerts_to_people, _books],
+        height=6,
     )
-    _now(board)
-    _intake(board)
-    _rollups(board)
-    _devices(board)
-    add_alerts_to_people(board)
-    _books(board)
-    board.with_row(Row("Método y límites / Method and limits"))
-    board.with_panel(method("operations", height=6))
-    return board
 
 
 def _now(board: Dashboard) -> None:

@@ -1,16 +1,14 @@
 """The four kinds of panel, in one style: readable when colour-blind, and never a zero where nothing is known."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-from grafana_foundation_sdk.builders import common, stat, table, text, timeseries
-from grafana_foundation_sdk.builders.dashboard import Dashboard, FieldColor, QueryVariable, ThresholdsConfig
+from grafana_foundation_sdk.builders import common, stat, table, timeseries
+from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
 from grafana_foundation_sdk.models.common import (
     BigValueColorMode,
     BigValueGraphMode,
-    DataSourceRef,
     GraphDrawStyle,
     LegendDisplayMode,
     LegendPlacement,
@@ -19,7 +17,6 @@ from grafana_foundation_sdk.models.common import (
     VisibilityMode,
 )
 from grafana_foundation_sdk.models.dashboard import (
-    DashboardCursorSync,
     DashboardSpecialValueMapOptions,
     DynamicConfigValue,
     FieldColorModeId,
@@ -28,10 +25,7 @@ from grafana_foundation_sdk.models.dashboard import (
     Threshold,
     ThresholdsMode,
     ValueMappingResult,
-    VariableRefresh,
-    VariableSort,
 )
-from grafana_foundation_sdk.models.text import TextMode
 
 # Okabe and Ito's palette: told apart with every common kind of colour blindness.
 FATIGUE = "#0072B2"
@@ -173,53 +167,6 @@ def listing(
     for name, properties in columns.items():
         panel = panel.override_by_name(name, properties)
     return panel
-
-
-def method(name: str, *, height: int) -> text.Panel:
-    """What the figures mean and what they must not be used for: `texts/<name>.md`."""
-    markdown = (Path(__file__).parent / "texts" / f"{name}.md").read_text(encoding="utf-8")
-    return (
-        text.Panel()
-        .title("Método y límites / Method and limits")
-        .description(
-            "Qué significan las cifras y para qué no sirven. / What the figures mean, and what they are not for."
-        )
-        .mode(TextMode.MARKDOWN)
-        .content(markdown.strip())
-        .span(SIZES["whole"])
-        .height(height)
-    )
-
-
-def choice(name: str, label: str, source: DataSourceRef, statement: str, *, several: bool = True) -> QueryVariable:
-    """A list to choose from, filled by SQL. Queries must quote it: `IN (${name:sqlstring})`."""
-    return (
-        QueryVariable(name)
-        .label(label)
-        .datasource(source)
-        .query(statement)
-        .refresh(VariableRefresh.ON_DASHBOARD_LOAD)
-        .sort(VariableSort.DISABLED)
-        .multi(several)
-        .include_all(several)
-        .allow_custom_value(False)
-    )
-
-
-def page(uid: str, title: str, description: str, *, tags: list[str], since: str, refresh: str) -> Dashboard:
-    """An empty dashboard that nobody can edit, over the time from `since` (such as `now-28d`) to now."""
-    return (
-        Dashboard(title)
-        .uid(uid)
-        .description(description)
-        .tags(["stressvision", *tags])
-        .time(since, "now")
-        .timezone("browser")
-        .tooltip(DashboardCursorSync.CROSSHAIR)
-        .refresh(refresh)
-        .week_start("monday")
-        .readonly()
-    )
 
 
 def _one(paint: str) -> ThresholdsConfig:

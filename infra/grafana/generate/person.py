@@ -2,17 +2,15 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
+from grafana.generate.pages import choice, page
 from grafana.generate.panels import (
     COVERAGE,
     FATIGUE,
     GREY,
     STRESS,
-    choice,
     colour,
     figure,
     listing,
-    method,
-    page,
     trend,
     unit,
 )
@@ -22,23 +20,24 @@ CHOSEN = """pseudonym = ${person:sqlstring} AND shift_date BETWEEN $__timeFrom()
 
 
 def build() -> Dashboard:
-    board = page(
-        "stressvision-person",
+    people = "SELECT pseudonym FROM safety.people WHERE site IN (${site:sqlstring}) ORDER BY pseudonym"
+    return page(
+        "person",
         "Turnos de una persona / One person's shifts",
         "Un seudónimo frente a su propio pasado, para seguridad y salud. / "
         "One pseudonym against their own past, for safety and health.",
-        tags=["safety"],
+        audience="safety",
         since="now-28d",
-        refresh="",
+        choices=[
+            choice("site", "Sede / Site", SAFETY, "SELECT DISTINCT site FROM safety.people ORDER BY site"),
+            choice("person", "Seudónimo / Pseudonym", SAFETY, people, several=False),
+        ],
+        parts=[_period, _shifts, _within],
+        height=9,
     )
-    board.with_variable(choice("site", "Sede / Site", SAFETY, "SELECT DISTINCT site FROM safety.people ORDER BY site"))
-    board.with_variable(
-        choice("person", "Seudónimo / Pseudonym", SAFETY,
-               "SELECT pseudonym FROM safety.people WHERE site IN (${site:sqlstring}) ORDER BY pseudonym",
-               several=False)
-    )  # fmt: skip
-    _period(board)
-    _shifts(board)
+
+
+def _within(board: Dashboard) -> None:
     board.with_row(Row("Cinco minutos / Five minutes"))
     board.with_panel(
         trend(
@@ -56,9 +55,6 @@ FROM safety.person_windows WHERE pseudonym = ${person:sqlstring} AND $__timeFilt
             }),
         )
     )  # fmt: skip
-    board.with_row(Row("Método y límites / Method and limits"))
-    board.with_panel(method("person", height=9))
-    return board
 
 
 def _share(name: str) -> str:

@@ -2,17 +2,15 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
+from grafana.generate.pages import choice, page
 from grafana.generate.panels import (
     COVERAGE,
     FATIGUE,
     GOOD,
     STRESS,
-    choice,
     colour,
     figure,
     listing,
-    method,
-    page,
     trend,
     unit,
 )
@@ -26,23 +24,18 @@ SELECT count(*) AS failed FROM ops.training_jobs WHERE state = 'failed' AND ende
 
 
 def build() -> Dashboard:
-    board = page(
-        "stressvision-training",
+    runs = "SELECT job::text FROM ops.training_jobs ORDER BY job DESC LIMIT 50"
+    return page(
+        "training",
         "Entrenamiento / Training",
         "Qué se entrena, cómo va y de qué aprende. / What is trained, how it goes, and what it learns from.",
-        tags=["operations"],
+        audience="operations",
         since="now-30d",
         refresh="1m",
+        choices=[choice("run", "Ejecución / Run", OPERATIONS, runs, several=False)],
+        parts=[_now, _jobs, _curves, _data],
+        height=7,
     )
-    runs = "SELECT job::text FROM ops.training_jobs ORDER BY job DESC LIMIT 50"
-    board.with_variable(choice("run", "Ejecución / Run", OPERATIONS, runs, several=False))
-    _now(board)
-    _jobs(board)
-    _curves(board)
-    _data(board)
-    board.with_row(Row("Método y límites / Method and limits"))
-    board.with_panel(method("training", height=7))
-    return board
 
 
 def _now(board: Dashboard) -> None:
