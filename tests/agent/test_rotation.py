@@ -38,6 +38,7 @@ def text_at(path):
 def test_it_shows_the_server_that_it_holds_the_new_key_and_uses_it(small, key_file, tmp_path):
     old = text_at(key_file)
     with rotating(key_file, tmp_path, small.url) as (kept, _, rotation):
+        before = kept.identity.key
         assert not rotation.step(asked=False)
         assert rotation.step(asked=True)
         (request,) = small.key_requests
@@ -45,6 +46,8 @@ def test_it_shows_the_server_that_it_holds_the_new_key_and_uses_it(small, key_fi
     assert request["public_key"] == new == text_at(key_file) != old
     claims = jwt.decode(request["proof"], kept.identity.key.public_key(), ["EdDSA"], audience=KEY_AUDIENCE)
     assert claims["sub"] == "7"
+    first = jwt.decode(request["old_proof"], before.public_key(), ["EdDSA"], audience=KEY_AUDIENCE)
+    assert (first["sub"], first["key"]) == ("7", new)
     jwt.decode(small.assertion, kept.identity.key.public_key(), ["EdDSA"], audience="stressvision-ingest")
     assert key_file.stat().st_mode & 0o777 == 0o600
     assert sorted(path.name for path in tmp_path.iterdir()) == ["device.json", "device.key"]

@@ -14,7 +14,10 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ASSERTION_AUDIENCE = "stressvision-ingest"
 
 KEY_AUDIENCE = "stressvision-ingest-key"
-"""Of the assertion by which a device shows that it holds the new key it asks for."""
+"""Of the assertions by which a device shows that it holds the new key it asks for, and the old one."""
+
+KEY_CLAIM = "key"
+"""Names, in the assertion by the old key, the new one that it is for."""
 
 ShortText = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
 
@@ -40,13 +43,15 @@ class Token(Struct, frozen=True, kw_only=True):
 
 
 class KeyRotation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A device, let in by its old key, asks to be known by `public_key` from now on.
+    """A device asks to be known by `public_key` from now on. The old key holds until the new one is used.
 
-    `proof` is an assertion for `KEY_AUDIENCE` signed with the new key. The old key holds until the new one is used.
+    Both proofs are assertions for `KEY_AUDIENCE`: `proof` is signed with the new key; `old_proof` with a key that holds
+    now, and its claim `KEY_CLAIM` is `public_key`: neither a stolen token nor another request's proof changes a key.
     """
 
     public_key: Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
     proof: Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")]
+    old_proof: Annotated[str, Meta(max_length=2000, pattern=r"^[^\x00]*$")]
 
 
 UpdateState = Literal["downloaded", "verified", "installed", "confirmed", "rejected", "reverted"]

@@ -14,6 +14,16 @@ from stressvision_store.tables import Device
 _LOCK: Final = 0x53560007
 
 
+def held_keys(session: Session, device_id: int) -> tuple[bytes, ...]:
+    """The keys that open the door to this device now, the one before the newest among them until that is used.
+
+    Locked, with all keys, until the end.
+    """
+    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    device = one(session, Device, device_id, "device", lock=True)
+    return tuple(key for key in (device.public_key, device.previous_key) if key is not None)
+
+
 def holder_of(session: Session, public_key: bytes) -> Device | None:
     """The device that is known by this key, or was until its new one is used; locked, with all keys, until the end."""
     session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

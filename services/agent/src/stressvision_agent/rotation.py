@@ -25,7 +25,7 @@ from stressvision_agent.identity import (
     rotated_path,
 )
 from stressvision_agent.metrics import KEY_ROTATIONS
-from stressvision_contracts.fleet import KEY_AUDIENCE, KeyRotation
+from stressvision_contracts.fleet import KEY_AUDIENCE, KEY_CLAIM, KeyRotation
 
 log = logging.getLogger(__name__)
 
@@ -108,5 +108,7 @@ class Rotation:
         return known
 
     def _make_known(self, key: Ed25519PrivateKey) -> Answer:
-        proof = Identity(key, self._kept.identity.enrolled).assertion(self._now(), KEY_AUDIENCE)
-        return self._client.post_key(KeyRotation(public_key=public_key_text(key), proof=proof))
+        old, now, public_key = self._kept.identity, self._now(), public_key_text(key)
+        proof = Identity(key, old.enrolled).assertion(now, KEY_AUDIENCE)
+        old_proof = old.assertion(now, KEY_AUDIENCE, {KEY_CLAIM: public_key})
+        return self._client.post_key(KeyRotation(public_key=public_key, proof=proof, old_proof=old_proof))

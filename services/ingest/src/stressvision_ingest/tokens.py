@@ -16,7 +16,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Meta
 
-from stressvision_contracts.fleet import ASSERTION_AUDIENCE, Token
+from stressvision_contracts.fleet import ASSERTION_AUDIENCE, KEY_CLAIM, Token
 from stressvision_ingest.errors import BadEnvelopeError, UnauthorizedError
 
 AUDIENCE: Final = "stressvision-ingest/v1"
@@ -52,6 +52,8 @@ class Claims:
     device_id: int
     jti: str
     expires_at: float
+    key: object
+    """Which key it is for (`KEY_CLAIM`), None where it says nothing."""
 
 
 def claimed_device(assertion: str) -> int:
@@ -89,7 +91,7 @@ def verify_assertion(
     if not isinstance(claims["jti"], str) or not 8 <= len(claims["jti"]) <= 128:
         raise UnauthorizedError("jti must be text of 8 to 128 characters", error="invalid_client")
     _check_times(claims, now_s)
-    return Claims(int(claims["sub"]), claims["jti"], float(claims["exp"]))
+    return Claims(int(claims["sub"]), claims["jti"], float(claims["exp"]), claims.get(KEY_CLAIM))
 
 
 def _check_audience(audience: object, wanted: str) -> None:
