@@ -28,6 +28,7 @@ from stressvision_agent.updates.assembly import open_slots, open_updater
 from stressvision_agent.updates.slots import Slots
 from stressvision_agent.updates.updater import ModelUpdater
 from stressvision_contracts.fleet import DesiredModel, HeartbeatReply
+from stressvision_contracts.manifest import Manifest
 from stressvision_vision.crops import drawn_crops
 from support.device import SmallServer, small_server
 from support.models import SHIPPED, SmallRepository
@@ -130,6 +131,37 @@ def changed(settings: Settings, **updates: Any) -> Settings:
 def black(device: Device) -> np.ndarray:
     spec = device.in_use.manifest.input
     return np.zeros((spec.height, spec.width), np.uint8)
+
+
+class Failing:
+    """A model that fails whatever it is shown."""
+
+    def __init__(self, manifest: Manifest, error: Exception) -> None:
+        self.manifest, self.error = manifest, error
+
+    def probabilities(self, face: object) -> Any:
+        raise self.error
+
+
+class Saying:
+    """A model that says the same of every face."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.manifest = manifest
+
+    def probabilities(self, face: object) -> Any:
+        return np.full(5, 0.2, np.float32)
+
+
+class Stopwatch:
+    """Each look at it is `step_s` later than the last."""
+
+    def __init__(self, step_s: float) -> None:
+        self.step_s, self.at_s = step_s, 0.0
+
+    def __call__(self) -> float:
+        self.at_s += self.step_s
+        return self.at_s
 
 
 __all__ = ["FACES", "Device", "black", "changed", "counted", "device_of", "open_slots", "repository_server"]

@@ -107,3 +107,21 @@ def test_a_consent_withdrawn_under_the_run_has_it_begin_anew_without_that_person
     assert "135 faces" in said
     model = control.admin.get(f"/v1/models/{done['candidate_version']}").json()
     assert model["state"] == "candidate"
+
+
+def test_a_trainer_on_another_machine_begins_anew_and_ends_well(control: Control, plant: Plant, tmp_path: Path) -> None:
+    job = start_job(control, changes=["epochs=6"], version="2.1.0")["id"]
+    machines = [tmp_path / "first", tmp_path / "second"]
+    for machine in machines:
+        machine.mkdir()
+    with running_trainer(control, machines[0], "first") as first:
+        wait_for_epoch(control, job, 2)
+        first.kill()
+    expire_lease(control, job)
+    with running_trainer(control, machines[1], "second"):
+        done = wait_for_state(control, job, "succeeded")
+    said = log_of(control, job)
+    assert (done["attempts"], done["candidate_version"]) == (2, "2.1.0")
+    assert [epoch["epoch"] for epoch in job_of(control, job)["curve"]] == list(range(1, 7))
+    assert sum(line.startswith("epoch 1/6") for line in said) == 2
+    assert not [line for line in said if "goes on from" in line]

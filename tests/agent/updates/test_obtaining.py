@@ -9,18 +9,7 @@ import pytest
 
 from stressvision_contracts.fleet import DesiredModel
 from support.models import FACTORY, SmallRepository, make_model
-from support.updating import changed, counted, device_of, repository_server, settings_of
-
-
-@pytest.fixture
-def served():
-    with repository_server() as (small, repository):
-        yield small, repository
-
-
-@pytest.fixture
-def settings(tmp_path, served):
-    return settings_of(tmp_path / "state", served[0].url)
+from support.updating import changed, counted, device_of
 
 
 def ranges(small):

@@ -1,35 +1,17 @@
-"""A device's way with a model, over real HTTP: obtained, tried, in use, proven; refused or taken back when bad."""
+"""A device's way with a model, over real HTTP: obtained, tried, in use, proven; or refused."""
 
-import errno
-import shutil
 import threading
-from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from stressvision_agent.updates import slots
 from stressvision_agent.updates.journal import read_journal
-from stressvision_agent.updates.updater import HungError
 from stressvision_contracts.fleet import DesiredModel
 from stressvision_contracts.labels import FER7
-from stressvision_vision.classifier import OutputError
-from support.models import FACTORY, SHIPPED, make_model
+from support.models import FACTORY, make_model
 from support.servers import wait_until
-from support.updating import FACES, black, changed, counted, device_of, repository_server, settings_of
+from support.updating import FACES, changed, device_of
 
 FACTORY_WISH = DesiredModel(version=FACTORY["version"], digest=FACTORY["digest"])
-
-
-@pytest.fixture
-def served():
-    with repository_server() as (small, repository):
-        yield small, repository
-
-
-@pytest.fixture
-def settings(tmp_path, served):
-    return settings_of(tmp_path / "state", served[0].url)
 
 
 def test_a_new_model_is_obtained_tried_used_and_proven(settings, served):
@@ -181,158 +163,6 @@ def test_an_unproven_model_is_left_at_once_when_the_server_wishes_the_old_one(se
         assert (device.state, device.in_use.manifest.version) == ("confirmed", FACTORY["version"])
 
 
-def installed(device, repository):
-    device.wish(repository.add(make_model("good"), "n-1"))
-    assert device.turn().state == "installed"
-
-
-def test_a_bad_output_in_use_takes_the_model_back_also_offline(settings, served):
-    small, repository = served
-    with device_of(settings) as device:
-        installed(device, repository)
-        small.files = {}
-        device.in_use._classifier = Failing(device.in_use.manifest, OutputError("nan"))
-        with pytest.raises(OutputError):
-            device.in_use.probabilities(black(device))
-        device.turn()
-        assert (device.state, device.used[-1]) == ("reverted", FACTORY["version"])
-        assert "no probability distribution" in device.reason
-        assert device.slots.shelf.named("current") is None
-
-
-def test_a_model_that_is_slow_in_use_is_taken_back(settings, served):
-    _, repository = served
-    with device_of(changed(settings, latency_p95_s=0.05, good_frames=40)) as device:
-        installed(device, repository)
-        device.in_use._timer = Stopwatch(0.2)
-        device.see(3)
-        assert (device.state, device.used[-1]) == ("reverted", FACTORY["version"])
-        assert "3 of 3 faces took more than 50 ms" in device.reason
-
-
-def test_a_model_that_gives_one_answer_in_use_is_taken_back(settings, served):
-    _, repository = served
-    with device_of(settings) as device:
-        installed(device, repository)
-        device.in_use._classifier = Saying(device.in_use.manifest)
-        device.see()
-        assert (device.state, device.used[-1]) == ("reverted", FACTORY["version"])
-        assert "8 faces got the same answer, which the last good model tells apart" in device.reason
-
-
-def test_one_answer_for_one_and_the_same_face_tells_nothing_against_it(settings, served):
-    _, repository = served
-    with device_of(settings) as device:
-        installed(device, repository)
-        for _ in range(FACES):
-            device.in_use.probabilities(black(device))
-        assert device.turn().state == "confirmed"
-
-
-def test_a_model_that_was_unproven_at_two_starts_is_taken_back(settings, served):
-    _, repository = served
-    with device_of(settings) as device:
-        installed(device, repository)
-    with device_of(settings) as device:
-        assert (device.state, device.used) == ("installed", ["n-1"])
-    with device_of(settings) as device:
-        assert (device.state, device.used) == ("reverted", [FACTORY["version"]])
-        assert "ended twice" in device.reason
-        device.turn(2)
-        assert device.state == "reverted"
-
-
-def test_clean_stops_do_not_count_against_it(settings, served):
-    _, repository = served
-    with device_of(settings) as device:
-        installed(device, repository)
-    for _ in range(4):
-        with device_of(settings) as device:
-            assert device.used == ["n-1"]
-            device.slots.stopped()
-    with device_of(settings) as device:
-        assert device.see().state == "confirmed"
-
-
-def test_a_kept_model_that_rots_is_replaced_by_the_factorys_and_fetched_again(settings, served):
-    _, repository = served
-    wish = repository.add(make_model("good"), "n-1")
-    with device_of(settings) as device:
-        device.wish(wish)
-        device.turn().see()
-    (settings.models_dir / wish.digest / "n-1.tflite").write_bytes(b"rotten")
-    with device_of(settings) as device:
-        assert device.used == [FACTORY["version"]]
-        device.turn()
-        assert device.used[-1] == "n-1"
-        assert device.see().state == "confirmed"
-
-
-def test_old_models_are_removed_and_the_good_ones_never(settings, served):
-    _, repository = served
-    wishes = [repository.add(make_model("good", n), f"n-{n}") for n in range(4)]
-    with device_of(settings) as device:
-        for wish in wishes:
-            device.wish(wish)
-            device.turn().see()
-    kept = {path.name for path in settings.models_dir.iterdir() if len(path.name) == 64}
-    assert kept == {wish.digest for wish in wishes[2:]}
-
-
-def test_without_a_factory_model_the_good_one_still_works(settings, served, tmp_path):
-    _, repository = served
-    factory = shutil.copytree(SHIPPED, tmp_path / "factory")
-    settings = replace(settings, vision=replace(settings.vision, model=factory))
-    with device_of(settings) as device:
-        device.wish(repository.add(make_model("good"), "n-1"))
-        device.turn().see()
-    shutil.rmtree(factory)
-    with device_of(settings) as device:
-        assert device.used == ["n-1"]
-
-
-def test_a_journal_that_cannot_be_read_costs_no_more_than_the_news(settings, served):
-    _, repository = served
-    wish = repository.add(make_model("good"), "n-1")
-    with device_of(settings) as device:
-        device.wish(wish)
-        device.turn().see()
-    settings.update_file.write_bytes(b"{torn")
-    before = counted("journal")
-    with device_of(settings) as device:
-        assert device.used == ["n-1"]
-        assert device.turn().state == "confirmed"
-    assert counted("journal") == before + 1
-
-
-def test_a_model_that_hangs_in_use_is_taken_back_and_a_new_process_asked_for(settings, served):
-    _, repository = served
-    with device_of(settings) as device:
-        installed(device, repository)
-        device.in_use._timer = Stopwatch(20)
-        device.in_use._since_s = 0.0
-        with pytest.raises(HungError, match="did not end in 15 s"):
-            device.updater.run(threading.Event(), device.adopt)
-        assert device.state == "reverted"
-    with device_of(settings) as device:
-        assert (device.used, device.state) == ([FACTORY["version"]], "reverted")
-
-
-def test_a_disk_that_takes_no_writes_does_not_keep_a_bad_model_in_use(settings, served, monkeypatch):
-    _, repository = served
-    with device_of(settings) as device:
-        installed(device, repository)
-        device.in_use._classifier = Failing(device.in_use.manifest, OutputError("nan"))
-        with pytest.raises(OutputError):
-            device.in_use.probabilities(black(device))
-        with monkeypatch.context() as full:
-            full.setattr(slots, "write_journal", no_space)
-            device.turn(2)
-            assert (device.state, device.used[-1]) == ("reverted", FACTORY["version"])
-        device.turn()
-    assert read_journal(settings.update_file).state == "reverted"
-
-
 def test_the_thread_outlives_errors_and_ends_when_it_is_told_to(settings, served, monkeypatch):
     _, repository = served
     with device_of(settings) as device:
@@ -349,66 +179,6 @@ def test_the_thread_outlives_errors_and_ends_when_it_is_told_to(settings, served
     assert read_journal(settings.update_file).starts == 0
 
 
-def test_what_an_earlier_run_left_over_is_removed_and_what_is_wanted_stays(settings, served):
-    small, repository = served
-    wish = repository.add(make_model("good"), "n-1")
-    small.files.clear()
-    with device_of(settings) as device:
-        device.wish(wish)
-        shelf = device.slots.shelf
-        (shelf.folder / ("0" * 64)).mkdir(parents=True)
-        shelf.part(wish.digest).write_bytes(b"begun")
-        shelf.part("1" * 64).write_bytes(b"of no more use")
-        stop = threading.Event()
-        stop.set()
-        device.updater.run(stop, device.adopt)
-        assert {path.name for path in shelf.folder.iterdir()} == {"lock", f"{wish.digest}.part"}
-
-
-def test_a_model_that_was_not_yet_proven_gives_way_to_the_next(settings, served):
-    _, repository = served
-    with device_of(settings) as device:
-        installed(device, repository)
-        broken = Failing(device.in_use.manifest, OutputError("nan"))
-        device.in_use._classifier = broken
-        device.wish(repository.add(make_model("constant"), "bad-2"))
-        device.turn()
-        assert (device.state, device.used[-1]) == ("rejected", FACTORY["version"])
-        device.wish(repository.add(make_model("good", 3), "n-3"))
-        device.turn().see()
-        assert (device.state, device.slots.journal.offer.version) == ("confirmed", "n-3")
-
-
-def test_what_the_disk_takes_no_note_of_is_not_put_in_use(settings, served, monkeypatch):
-    _, repository = served
-    with device_of(settings) as device:
-        device.wish(repository.add(make_model("good"), "n-1"))
-        with monkeypatch.context() as full:
-            full.setattr(slots, "write_journal", no_space)
-            device.turn(3)
-            assert (device.state, device.used) == (None, [FACTORY["version"]])
-        assert device.turn().see().state == "confirmed"
-
-
-def test_a_good_model_that_has_rotted_meanwhile_is_not_gone_back_to(settings, served):
-    _, repository = served
-    first = repository.add(make_model("good", 1), "n-1")
-    with device_of(settings) as device:
-        device.wish(first)
-        device.turn().see()
-        device.wish(repository.add(make_model("good", 2), "n-2"))
-        device.turn()
-        (settings.models_dir / first.digest / "n-1.tflite").write_bytes(b"rotten")
-        device.in_use._classifier = Failing(device.in_use.manifest, OutputError("nan"))
-        with pytest.raises(OutputError):
-            device.in_use.probabilities(black(device))
-        device.turn()
-        assert (device.state, device.used[-1]) == ("reverted", FACTORY["version"])
-        device.wish(first)
-        assert device.turn().see().state == "confirmed"
-        assert device.in_use.manifest.version == "n-1"
-
-
 class Once:
     """Fails the first time."""
 
@@ -420,34 +190,3 @@ class Once:
             self.failed = True
             raise RuntimeError("for the test")
         self.turn()
-
-
-def no_space(path, journal):
-    raise OSError(errno.ENOSPC, "No space left on device")
-
-
-class Failing:
-    def __init__(self, manifest, error):
-        self.manifest, self.error = manifest, error
-
-    def probabilities(self, face):
-        raise self.error
-
-
-class Saying:
-    def __init__(self, manifest):
-        self.manifest = manifest
-
-    def probabilities(self, face):
-        return np.full(5, 0.2, np.float32)
-
-
-class Stopwatch:
-    """Each look at it is `step_s` later than the last."""
-
-    def __init__(self, step_s):
-        self.step_s, self.at_s = step_s, 0.0
-
-    def __call__(self):
-        self.at_s += self.step_s
-        return self.at_s
