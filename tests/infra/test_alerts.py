@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from native.layout import ROOT
+from support.grafana import dashboards, panels
 from support.metric_names import exposed, named_in
 
 needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool on this machine")
@@ -17,7 +18,7 @@ needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="no
 FOLDER = ROOT / "infra" / "prometheus"
 RULES = yaml.safe_load((FOLDER / "alerts.yml").read_text())
 ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
-OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+RUNBOOKS = (ROOT / "docs" / "runbooks.md").read_text()
 HOURS = 13
 LAST = f"x{HOURS * 60 + 1}"
 
@@ -181,13 +182,31 @@ def test_containers_are_scraped_like_one_host() -> None:
 
 
 def test_every_alert_names_a_page_that_exists() -> None:
-    headings = {heading.lower() for heading in re.findall(r"^### (\w+)$", OPERATIONS, re.MULTILINE)}
+    headings = {heading.lower() for heading in re.findall(r"^## (\w+)$", RUNBOOKS, re.MULTILINE)}
 
     for name, rule in ALERTS.items():
-        assert rule["annotations"]["runbook"] == f"docs/operations.md#{name.lower()}"
+        assert rule["annotations"]["runbook_url"] == f"docs/runbooks.md#{name.lower()}"
         assert rule["labels"]["severity"] in {"critical", "warning", "info"}
         assert rule["annotations"]["summary"]
     assert headings == {name.lower() for name in ALERTS}
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_leads_to_a_panel_that_shows_it(alert: str) -> None:
+    rule = ALERTS[alert]
+    link = re.fullmatch(r"/d/([a-z-]+)\?viewPanel=(\d+)", rule["annotations"]["dashboard"])
+    assert link is not None
+    (panel,) = [
+        panel
+        for board in dashboards().values()
+        if board["uid"] == link[1]
+        for panel in panels(board)
+        if panel["id"] == int(link[2])
+    ]
+    asked = " ".join(target.get("expr", "") for target in panel["targets"])
+
+    same = [part for part in ("up == 0", '{__name__=~"stressvision_.+"}') if part in asked and part in rule["expr"]]
+    assert named_in(asked) & named_in(rule["expr"]) or same or "rawSql" in panel["targets"][0]
 
 
 @pytest.mark.parametrize("alert", ALERTS)

@@ -18,6 +18,7 @@ from grafana.generate import queries, writing
 from stressvision_store.alerts import wilson
 from support.database import Cluster, Database, create_database, drop_database
 from support.grafana import dashboards, expand, expressions, panels, statements
+from support.looks import look_at_everybody
 from support.metric_names import exposed, named_in
 from support.rollups import fill
 
@@ -54,6 +55,20 @@ def test_uids_never_change() -> None:
         "operations/training.json": "stressvision-training",
         "safety/person.json": "stressvision-person",
     }
+
+
+@EACH_BOARD
+def test_every_panel_has_a_number_of_its_own(board: dict[str, Any]) -> None:
+    numbers = [panel["id"] for panel in board["panels"]]
+
+    assert len(set(numbers)) == len(numbers)
+
+
+@EACH_BOARD
+def test_other_dashboards_of_the_audience_are_one_click_away(board: dict[str, Any]) -> None:
+    (link,) = board["links"]
+
+    assert (link["includeVars"], link["keepTime"], link["tags"]) == (True, True, board["tags"])
 
 
 @EACH_BOARD
@@ -128,6 +143,7 @@ def plant(cluster: Cluster) -> Iterator[Database]:
     made = create_database(cluster, "dashboards_plant", "stressvision_template")
     with psycopg.connect(made.url("owner")) as connection:
         fill(connection, employees=240, days=DAYS, last=datetime.now(UTC).date() - timedelta(days=2), every=4)
+        look_at_everybody(connection, most=3)
     yield made
     drop_database(cluster, made)
 

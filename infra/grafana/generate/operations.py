@@ -2,6 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
+from grafana.generate.books import add_books
 from grafana.generate.pages import page
 from grafana.generate.panels import (
     BAD,
@@ -17,7 +18,8 @@ from grafana.generate.panels import (
     unit,
 )
 from grafana.generate.people import add_alerts_to_people
-from grafana.generate.queries import OPERATIONS, Prom, Sql
+from grafana.generate.processes import add_processes
+from grafana.generate.queries import OPERATIONS, Prom, Sql, quantiles
 
 
 def build() -> Dashboard:
@@ -29,7 +31,7 @@ def build() -> Dashboard:
         audience="operations",
         since="now-6h",
         refresh="1m",
-        parts=[_now, _intake, _rollups, _devices, add_alerts_to_people, _books],
+        parts=[_now, _intake, _rollups, add_processes, _devices, add_alerts_to_people, add_books],
         height=6,
     )
 
@@ -44,8 +46,8 @@ def _now(board: Dashboard) -> None:
         ),
         (
             "Alertas / Alerts",
-            ("Alertas que suenan ahora; su página está en docs/operations.md. / "
-            "Alerts that ring now; their pages are in docs/operations.md."),
+            ("Alertas que suenan ahora; su página está en docs/runbooks.md. / "
+            "Alerts that ring now; their pages are in docs/runbooks.md."),
             Prom('count(ALERTS{alertstate="firing"}) or vector(0)', now=True), "none", 1,
         ),
         (
@@ -97,10 +99,7 @@ def _intake(board: Dashboard) -> None:
         trend(
             "Duración de un lote / Duration of a batch",
             "Desde el primer byte hasta el recibo, tras el commit. / From the first byte to the receipt, after commit.",
-            [
-                Prom(_quantile(share, "stressvision_ingest_batch_duration_seconds"), f"p{share * 100:g}", ref=ref)
-                for share, ref in ((0.5, "A"), (0.99, "B"))
-            ],
+            quantiles("stressvision_ingest_batch_duration_seconds"),
             unit="s", overrides=colour({"p50": COVERAGE, "p99": STRESS}),
         )
     )  # fmt: skip
@@ -111,6 +110,22 @@ def _intake(board: Dashboard) -> None:
             "How long the oldest event has waited; beyond 2 s the answer is 503.",
             [Prom("max(stressvision_ingest_queue_age_seconds)", "edad / age")],
             unit="s", overrides=colour({"edad / age": STRESS}),
+        )
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Rechazados por motivo / Refused by reason",
+            "Eventos que fueron a las cartas muertas, por hora. / Events that went to the dead letters, per hour.",
+            [Prom("sum by (reason) (increase(stressvision_ingest_rejected_events_total[1h]))", "{{reason}}")],
+            unit="short",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Latidos / Heartbeats",
+            "Por segundo, de toda la flota. / Per second, of the whole fleet.",
+            [Prom("sum(rate(stressvision_ingest_heartbeats_total[$__rate_interval]))", "latidos / heartbeats")],
+            unit="ops", overrides=colour({"latidos / heartbeats": GOOD}),
         )
     )  # fmt: skip
 
@@ -129,24 +144,31 @@ def _rollups(board: Dashboard) -> None:
         trend(
             "Visible después de / Visible after",
             "Desde la marca más antigua de una tanda hasta su commit. / From the oldest mark of a drain to its commit.",
-            [
-                Prom(_quantile(share, "stressvision_rollups_visible_after_seconds"), f"p{share * 100:g}", ref=ref)
-                for share, ref in ((0.5, "A"), (0.99, "B"))
-            ],
+            quantiles("stressvision_rollups_visible_after_seconds"),
             unit="s", overrides=colour({"p50": COVERAGE, "p99": STRESS}),
         )
     )  # fmt: skip
     board.with_panel(
         trend(
-            "Tareas / Tasks",
-            "Tareas terminadas por segundo. / Tasks ended per second.",
-            [Prom(
-                "sum by (task, outcome) (rate(stressvision_worker_tasks_total[$__rate_interval]))",
-                "{{task}} {{outcome}}",
-            )],
-            unit="ops",
+            "Espera de la marca más antigua / Wait of the oldest mark",
+            "Lo que la pantalla va por detrás. / How far behind the dashboards are.",
+            [Prom("max(stressvision_oldest_dirty_window_age_seconds)", "edad / age")],
+            unit="s", overrides=colour({"edad / age": STRESS}),
         )
     )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Tandas fallidas / Drains given up",
+            "Por causa, en 15 minutos; sus marcas vuelven a la cola. «busy» es normal. / "
+            "By cause, within 15 minutes; their marks are back in the queue. \"busy\" is usual.",
+            [Prom("sum by (why) (increase(stressvision_rollups_drain_failures_total[15m]))", "{{why}}")],
+            unit="short", overrides=colour({"busy": GREY, "database": STRESS, "data": BAD}),
+        )
+    )  # fmt: skip
+
+
+def _devices(board: Dashboard) -> None:
+    board.with_row(Row("Dispositivos / Devices"))
     board.with_panel(
         trend(
             "Dispositivos por estado / Devices by state",
@@ -155,14 +177,6 @@ def _rollups(board: Dashboard) -> None:
             unit="none", overrides=colour({"online": GOOD, "silent": BAD, "paused": COVERAGE, "never_seen": GREY}),
         )
     )  # fmt: skip
-
-
-def _quantile(share: float, histogram: str) -> str:
-    return f"histogram_quantile({share}, sum by (le) (rate({histogram}_bucket[$__rate_interval])))"
-
-
-def _devices(board: Dashboard) -> None:
-    board.with_row(Row("Dispositivos / Devices"))
     board.with_panel(
         listing(
             "Estados / States",
@@ -195,72 +209,6 @@ ORDER BY site, area, station LIMIT 200"""),
                 "heartbeat_age_s": unit("s", decimals=0, title="Último latido / Last heartbeat"),
                 "spool_age_s": unit("s", decimals=0, title="Cola / Spool age"),
                 "temperature_c": unit("celsius", decimals=0, title="Temperatura / Temperature"),
-            },
-            width="half",
-        )
-    )  # fmt: skip
-
-
-def _books(board: Dashboard) -> None:
-    board.with_row(Row("Cuentas / Books"))
-    board.with_panel(
-        listing(
-            "Cuentas que no cierran / Books that do not close",
-            "producidos = guardados + rechazados + perdidos + en cola. / "
-            "produced = stored + rejected + lost + spooled.",
-            Sql(OPERATIONS, """
-SELECT device_id, produced, stored, duplicate, rejected, lost, spooled, remainder, heartbeat_at
-FROM ops.accounts WHERE remainder <> 0 ORDER BY device_id LIMIT 200"""),
-            {
-                "device_id": unit("none", title="Id"),
-                "remainder": unit("none", title="Resto / Remainder"),
-                "heartbeat_at": unit("dateTimeAsLocal", title="Último latido / Last heartbeat"),
-            },
-            width="half",
-        )
-    )  # fmt: skip
-    board.with_panel(
-        listing(
-            "Cartas muertas / Dead letters",
-            "Eventos rechazados por día y motivo. / Refused events by day and reason.",
-            Sql(OPERATIONS, """
-SELECT day_at, reason, letters, waiting, latest_at FROM ops.dead_letters ORDER BY day_at DESC, reason LIMIT 200"""),
-            {
-                "day_at": unit("dateTimeAsLocal", title="Día / Day"),
-                "reason": unit("string", title="Motivo / Reason"),
-                "letters": unit("none", title="Eventos / Events"),
-                "waiting": unit("none", title="En espera / Waiting"),
-                "latest_at": unit("dateTimeAsLocal", title="Última / Latest"),
-            },
-            width="half",
-        )
-    )  # fmt: skip
-    board.with_panel(
-        listing(
-            "Tiempo sin atribuir / Unattributed time",
-            "Tiempo captado que no se pudo atribuir, y por qué: corrija el cuadrante. / "
-            "Captured time that could not be attributed, and why: mend the roster.",
-            Sql(OPERATIONS, """
-SELECT day_at, reason, windows, hours FROM ops.unattributed
-WHERE day_at >= $__timeTo()::timestamptz - interval '28 days' ORDER BY day_at DESC, reason LIMIT 200"""),
-            {
-                "day_at": unit("dateTimeAsLocal", title="Día / Day"),
-                "reason": unit("string", title="Motivo / Reason"),
-                "windows": unit("none", title="Ventanas / Windows"),
-                "hours": unit("h", decimals=1, title="Horas / Hours"),
-            },
-            width="half",
-        )
-    )  # fmt: skip
-    board.with_panel(
-        listing(
-            "Particiones / Partitions",
-            "Una por día; las filas son la estimación del planificador. / One a day; rows are the planner's estimate.",
-            Sql(OPERATIONS, "SELECT name, rows, bytes FROM ops.partitions ORDER BY name DESC LIMIT 60"),
-            {
-                "name": unit("string", title="Partición / Partition"),
-                "rows": unit("none", title="Filas / Rows"),
-                "bytes": unit("bytes", title="Tamaño / Size"),
             },
             width="half",
         )

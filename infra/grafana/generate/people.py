@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from grafana.generate.panels import BAD, COVERAGE, FATIGUE, GREY, colour, listing, trend, unit
+from grafana.generate.panels import BAD, COVERAGE, FATIGUE, GREY, STRESS, colour, listing, trend, unit
 from grafana.generate.queries import OPERATIONS, Prom, Sql
 
 _RULES = """
@@ -59,6 +59,18 @@ def add_alerts_to_people(board: Dashboard) -> None:
                 )
             ],
             unit="s", overrides=colour({"p99": COVERAGE}),
+        )
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Sin respuesta, sin informe / Without answer, without report",
+            "Avisos que nadie cerró en un día e informes que no se pudieron hacer, por día. / "
+            "Alerts that nobody closed in a day, and reports that could not be made, by day.",
+            [
+                Prom("sum(increase(stressvision_alerts_forgotten_total[1d]))", "avisos / alerts"),
+                Prom("sum(increase(stressvision_reports_failed_total[1d]))", "informes / reports", ref="B"),
+            ],
+            unit="short", overrides=colour({"avisos / alerts": STRESS, "informes / reports": BAD}),
         )
     )  # fmt: skip
     board.with_panel(

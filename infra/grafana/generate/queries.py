@@ -66,3 +66,11 @@ class Prom(builder.Builder[PrometheusDataquery]):
 
     def build(self) -> PrometheusDataquery:
         return self._query.build()
+
+
+def quantiles(histogram: str) -> list[Prom]:
+    """Median and 99th percentile of a histogram without labels."""
+    return [
+        Prom(f"histogram_quantile({share}, sum by (le) (rate({histogram}_bucket[$__rate_interval])))", name, ref=ref)
+        for share, name, ref in ((0.5, "p50", "A"), (0.99, "p99", "B"))
+    ]
