@@ -13,6 +13,7 @@ import psycopg
 from stressvision_store import cli
 from support.database import Database, create_database, prepare_cluster
 from support.grafana import Statement, expand, statements
+from support.looks import look_at_everybody
 from support.rollups import fill
 from support.servers import start_postgres
 
@@ -39,6 +40,7 @@ def _filled(admin_url: str) -> Database:
     cli.prepare(database.urls)
     with psycopg.connect(database.url("owner")) as connection:
         fill(connection, employees=EMPLOYEES, days=DAYS, last=datetime.now(UTC).date() - timedelta(days=1))
+        look_at_everybody(connection, most=20)
     return database
 
 

@@ -13,7 +13,7 @@ from stressvision_store.session import transaction
 from support.control import ADMIN_TOKEN, Control
 
 REASON = {"reason": "a test of every route"}
-PER_PERSON = ("/v1/employees", "/v1/assignments", "/v1/check-ins", "/v1/consents", "/v1/roster")
+PER_PERSON = ("/v1/employees", "/v1/assignments", "/v1/check-ins", "/v1/consents", "/v1/roster", "/v1/looks")
 db = pytest.mark.db
 
 

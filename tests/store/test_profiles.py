@@ -15,6 +15,7 @@ from stressvision_store.rollups import drain
 from stressvision_store.session import transaction
 from support import plants
 from support.database import Database
+from support.looks import look_at_everybody
 
 pytestmark = pytest.mark.db
 
@@ -96,6 +97,7 @@ def test_what_counts_is_the_profile_of_the_moment_not_of_today(site: Site) -> No
 def test_views_give_no_figure_for_what_was_not_looked_at(site: Site) -> None:
     site.periods(("safety", "2000-01-01Z"), ("fatigue_only", "2026-11-04T13:05Z"), ("safety", "2026-11-04T13:10Z"))
     site.see(15)
+    look_at_everybody(site.connection)
 
     windows = site.rows("SELECT stress_share, fatigue_share FROM safety.person_windows ORDER BY bucket_at")
     (shift,) = site.rows("SELECT stress_episodes, fatigue_episodes FROM safety.person_shifts")
@@ -111,6 +113,7 @@ def test_views_give_no_figure_for_what_was_not_looked_at(site: Site) -> None:
 def test_views_show_what_the_present_profile_allows(site: Site, profile: str, stress: bool, rows: int) -> None:
     site.see(10)
     site.periods(("safety", "2000-01-01Z"), (profile, "2026-11-20Z"))
+    look_at_everybody(site.connection)
 
     shown = site.rows("SELECT stress_share FROM safety.person_windows")
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from psycopg import errors
 
 from support.database import Database
+from support.looks import look_at_everybody
 from support.rollups import COLUMNS, KEYS, fill
 
 pytestmark = pytest.mark.db
@@ -252,6 +253,7 @@ def test_the_profile_of_a_site_decides_what_exists(database: Database) -> None:
 def test_the_figures_are_those_of_the_rollups(database: Database) -> None:
     with psycopg.connect(database.url("owner")) as connection:
         fill(connection, employees=120, days=3, last=YESTERDAY)
+        look_at_everybody(connection)
         expected = connection.execute(
             "SELECT area_id, shift_id, shift_date, employees, round(fatigue_ms::numeric / observed_ms, 2) "
             "FROM rollup_areas WHERE employees >= 5 ORDER BY 1, 2, 3"
@@ -279,6 +281,7 @@ def test_the_figures_are_those_of_the_rollups(database: Database) -> None:
 def test_five_minutes_of_two_devices_are_one(database: Database) -> None:
     with psycopg.connect(database.url("owner")) as connection:
         fill(connection, employees=3, days=1, last=date(2026, 11, 4))
+        look_at_everybody(connection)
         connection.execute(
             f"INSERT INTO rollup_windows (device_id, bucket_at, {KEYS}, {COLUMNS}) "
             f"SELECT 999, bucket_at, {KEYS}, {COLUMNS} FROM rollup_windows"

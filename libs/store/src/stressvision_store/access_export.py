@@ -45,6 +45,8 @@ WHERE r.employee_id = :employee_id ORDER BY r.starts_at""",
     "pictures": """
 SELECT digest, media_type, width, height, is_crop, label, added_by, added_at, removed_at FROM pictures
 WHERE employee_id = :employee_id ORDER BY added_at""",
+    "person_looks": """
+SELECT officer, reason, since, until, ended_at FROM looks WHERE employee_id = :employee_id ORDER BY id""",
     "looks": """
 SELECT at, actor, action, subject, detail->>'reason' AS reason FROM audit
 WHERE subject = :subject OR (
@@ -64,7 +66,7 @@ CROSS JOIN LATERAL (
 _HIDDEN = frozenset({"employee_id", "content", "key", "badge_hash"})
 """Columns of no meaning to the person, or that open something."""
 
-_OWN_SECTION = frozenset({"consents", "assignments", "check_ins", "employee_names"})
+_OWN_SECTION = frozenset({"consents", "assignments", "check_ins", "employee_names", "looks"})
 
 
 def collect(session: Session, employee_id: int) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlmodel import Session, col, select
 
+from stressvision_store import looks
 from stressvision_store.changes import attribution_changed
 from stressvision_store.paging import one, take
 from stressvision_store.refusals import ConflictError, InvalidError
@@ -61,6 +62,7 @@ def withdraw_consent(session: Session, consent_id: int, *, withdrawn_at: datetim
         raise InvalidError(f"it was given on {consent.given_at.isoformat()}, after that", field="withdrawn_at")
     consent.withdrawn_at, consent.withdrawn_by = withdrawn_at, by
     attribution_changed(session, employee_id=consent.employee_id, since=withdrawn_at)
+    looks.end_barred(session, consent.employee_id, actor=by or "withdrawal")
     return consent
 
 

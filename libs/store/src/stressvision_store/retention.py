@@ -40,6 +40,8 @@ RULES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("unattributed_windows", "bucket_at < now() - make_interval(days => :days)"),
         ("check_ins", "checked_in_at < now() - make_interval(days => :days)"),
         ("alerts", "raised_at < now() - make_interval(days => :days)"),
+        ("looks", "until < now() - make_interval(days => :days)"),
+        ("personal_links", "expires_at < now() - make_interval(days => :days)"),
     ),
     "tombstones": (("erased_spans", "to_at < now() - make_interval(days => :days)"),),
 }

@@ -17,6 +17,7 @@ from stressvision_store import (
     alert_tables,
     fleet_tables,
     model_tables,
+    personal_tables,
     privacy_tables,
     rollout_tables,
     tables,
@@ -35,6 +36,7 @@ TABLE_MODULES = (
     training_tables,
     privacy_tables,
     alert_tables,
+    personal_tables,
 )
 """Named so that importing this module fills `METADATA`."""
 

@@ -27,6 +27,7 @@ from stressvision_control.employees.endpoints import router as employees
 from stressvision_control.enrolment_codes.endpoints import router as enrolment_codes
 from stressvision_control.headers import SafeHeaders
 from stressvision_control.limits import Limit
+from stressvision_control.looks.endpoints import router as looks
 from stressvision_control.metrics import REQUEST_SECONDS, REQUESTS
 from stressvision_control.models.endpoints import router as models
 from stressvision_control.models.files import router as model_files
@@ -68,7 +69,8 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 ROUTERS = (
     status, sites, profile_changes, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
     notices, devices, enrolment_codes, dead_letters, models, model_files, model_repository, rollouts,
-    training_jobs, held_jobs, trainers, pictures, alerts, alert_answers, reports, tokens, audit, privacy, health.router,
+    training_jobs, held_jobs, trainers, pictures, alerts, alert_answers, reports, tokens, audit, privacy, looks,
+    health.router,
 )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from stressvision_control.cli import (
     dataset,
     devices,
     fleet,
+    looks,
     model_repository,
     people,
     places,
@@ -53,6 +54,7 @@ for name, group in {
     "tokens": tokens.tokens,
     "audit": audit.audit,
     "privacy": privacy.privacy,
+    "looks": looks.looks,
 }.items():
     app.add_typer(group, name=name)
 

@@ -23,6 +23,9 @@ _LISTED: Final[Mapping[str, Sequence[str]]] = {
     "assignments": ("site", "area", "station", "shift", "first_date", "last_date"),
     "check_ins": ("site", "area", "station", "checked_in_at", "checked_out_at"),
     "pictures": ("added_at", "label", "width", "height", "removed_at"),
+    "person_looks": ("officer", "reason", "since", "until", "ended_at"),
+    "objections": ("raised_at", "text", "state", "ended_at", "decided_by", "decision"),
+    "personal_links": ("made_at", "made_by", "expires_at", "revoked_at"),
     "looks": ("at", "actor", "action", "subject", "reason"),
 }
 _JSON_ONLY: Final = frozenset({"five_minutes", "observations"})

@@ -1,4 +1,8 @@
-"""Looks at one person, and a page of one's own."""
+"""Looks at one person, objections, and links to a page of one's own."""
+
+from pathlib import Path
+
+from alembic import op
 
 revision = "0010"
 down_revision = "0009"
@@ -6,9 +10,16 @@ branch_labels = None
 depends_on = None
 
 
+def run(script: str) -> None:
+    """Run SQL as it stands: no colon is a parameter, no percent sign a placeholder."""
+    statements = Path(__file__).with_name(script).read_text(encoding="utf-8")
+    op.get_bind().execution_options(no_parameters=True).exec_driver_sql(statements)
+
+
 def upgrade() -> None:
-    pass
+    run("0010_persons.sql")
+    run("0010_views.sql")
 
 
 def downgrade() -> None:
-    pass
+    run("0010_persons_down.sql")
