@@ -1,93 +1,36 @@
-"""A rollout to 200 devices over real HTTP while the worker, the intake and Postgres are killed; then a bad model."""
+"""A rollout to 200 devices over real HTTP while the worker, the intake and Postgres are killed; then a bad model.
+
+Each device fetches the signed model by the agent's own code, every third one over a line that is slow and breaks.
+"""
 
 import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+from prometheus_client import REGISTRY
 
 from chaos.results import Line
-from stressvision_store import cli
+from chaos.rollout_platform import BAD, EVERY_S, WEAK, Platform, content_of, digest_of, open_platform
 from stressvision_store.rollouts.plans import Deadlines, Limits, Plan
-from support import intake
-from support.database import Database, create_database, prepare_cluster
-from support.rollouts import DIGESTS, NEW, OLD, Fleet, register
-from support.servers import PostgresServer, start_postgres, start_redis, wait_until
-from support.simulated import Herd, LoggedIntake, Simulated
-from support.workers import Daemon, environment
+from support.rollouts import NEW, Fleet
+from support.servers import wait_until
+from support.simulated import Simulated
 
 DEVICES = 200
 LATE = 10
 VANISHING = 8
 REFUSING = 3
-EVERY_S = 2.0
-BAD = "company5-3.0.0"
 BACK_S = 60
+OUTAGE_S = 6.0
 PLAN = Plan(
     canary_share=0.05,
     stages=(0.25, 1.0),
     soak_s=3,
     limits=Limits(observed_s=0),
-    deadlines=Deadlines(offered_s=25, downloaded_s=25, verified_s=25, installed_s=25),
+    deadlines=Deadlines(offered_s=30, downloaded_s=30, verified_s=30, installed_s=30),
 )
-
-
-@dataclass
-class Platform:
-    postgres: PostgresServer
-    database: Database
-    intake: LoggedIntake
-    client: httpx.Client
-    worker: Daemon
-    beat: Daemon
-    herd: Herd
-
-    def kill(self, *parts: str) -> None:
-        """kill -9 of each, then start them again."""
-        named = {"intake": self.intake, "worker": self.worker, "beat": self.beat}
-        for part in parts:
-            named[part].kill()
-        for part in parts:
-            named[part].start()
-
-
-@contextmanager
-def open_platform(folder: Path) -> Iterator[Platform]:
-    """Every process as the product runs it; all but the late devices are enrolled and beat."""
-    with ExitStack() as stack:
-        postgres = start_postgres(folder / "postgres", durable=True)
-        stack.callback(postgres.stop, "immediate")
-        broker = start_redis(folder / "redis")
-        stack.callback(broker.stop)
-        database = create_database(prepare_cluster(postgres.url), "chaos")
-        cli.prepare(database.urls)
-        stack.callback(database.dispose)
-        server = LoggedIntake(intake.make_settings(database, broker.url), folder / "intake.log")
-        server.start()
-        stack.callback(server.stop)
-        variables = environment(database, broker.url, STRESSVISION_SIGNING_KEYS=str(folder / "keys"))
-        worker, beat = (Daemon(name, variables, folder / f"{name}.log") for name in ("worker", "beat"))
-        for daemon in (worker, beat):
-            daemon.start()
-            stack.callback(daemon.stop)
-        for version in (OLD, NEW):
-            register(database, version, desired=version == OLD)
-        worker.wait_ready()
-        client = stack.enter_context(httpx.Client(base_url=server.url, timeout=10))
-        herd = Herd(enrol(database, client, DEVICES - LATE), every_s=EVERY_S)
-        with herd.beating():
-            yield Platform(postgres, database, server, client, worker, beat, herd)
-
-
-def enrol(database: Database, client: httpx.Client, count: int) -> list[Simulated]:
-    with ThreadPoolExecutor(4) as pool:
-        joined = list(pool.map(lambda _: intake.join(client, database.engine()), range(count)))
-    return [Simulated(device, runs=DIGESTS[OLD], version=OLD) for device in joined]
 
 
 def begin(platform: Platform, version: str) -> Fleet:
@@ -122,6 +65,11 @@ def break_things(platform: Platform, fleet: Fleet, vanishing: list[Simulated]) -
     wait_until(lambda: at(fleet, "expanding", 2), "the third stage", timeout_s=240)
     for member in vanishing:
         member.vanished = True
+    time.sleep(2 * EVERY_S)
+    platform.line.cut()
+    done["line down"] += 1
+    time.sleep(OUTAGE_S)
+    platform.line.mend()
     wait_until(lambda: at(fleet, "expanding", 2, 0.3), "a third of the third stage", timeout_s=240)
     kill("intake", "worker", "beat")
     return done
@@ -136,13 +84,13 @@ def finish(platform: Platform) -> Iterator[Line]:
     picked = chance.sample(others, VANISHING + REFUSING)
     vanishing, refusing = picked[:VANISHING], picked[VANISHING:]
     for member in refusing:
-        member.refuses = frozenset({DIGESTS[NEW]})
+        member.refuses = frozenset({digest_of(NEW)})
     canary = len(fleet.at_stage(0))
     offered_early = 0
 
     def canary_holds() -> bool:
         nonlocal offered_early
-        told = platform.herd.select(lambda member: DIGESTS[NEW] in member.seen)
+        told = platform.herd.select(lambda member: digest_of(NEW) in member.seen)
         row = fleet.row()
         if row.stage == 0:
             offered_early = max(offered_early, len(told))
@@ -151,7 +99,7 @@ def finish(platform: Platform) -> Iterator[Line]:
     started = time.monotonic()
     wait_until(lambda: canary_holds() or at(fleet, "canary", 0, 0.3), "the canary", timeout_s=120)
     done = break_things(platform, fleet, vanishing)
-    platform.herd.members += enrol(platform.database, platform.client, LATE)
+    platform.herd.members += platform.joining.join(LATE)
     wait_until(lambda: fleet.state == "complete", "the end of the rollout", timeout_s=300)
     took_s = time.monotonic() - started
     yield Line(
@@ -174,7 +122,7 @@ def account(platform: Platform, fleet: Fleet, refusing: list[Simulated]) -> Iter
     wait_until(lambda: Counter(fleet.states().values()) == expected, "the last devices", timeout_s=120)
     states = fleet.states()
     wrong = platform.herd.select(
-        lambda member: (states.get(member.device.id) == "confirmed") != (member.runs == DIGESTS[NEW])
+        lambda member: (states.get(member.device.id) == "confirmed") != (member.runs == digest_of(NEW))
     )
     told = ", ".join(f"{number} {state}" for state, number in Counter(states.values()).most_common())
     yield Line(
@@ -184,25 +132,44 @@ def account(platform: Platform, fleet: Fleet, refusing: list[Simulated]) -> Iter
         met=states.keys() == {member.device.id for member in platform.herd.members},
     )
     yield Line("rollout: rows that do not say what the device runs", f"{len(wrong)} ({told})", "0", met=not wrong)
+    yield fetched(platform)
     for member in refusing:
         member.refuses = frozenset()
 
 
+def fetched(platform: Platform) -> Line:
+    """What went over the lines for the files that arrived."""
+    received, resumed = (counted(f"stressvision_agent_update_{name}_total") for name in ("downloaded_bytes", "resumed"))
+    ways = [member.fetching for member in platform.herd.members if member.fetching is not None]
+    whole = sum(digest_of(NEW) in way.here for way in ways)
+    weak = sum(member.device.id % WEAK == 0 for member in platform.herd.members)
+    share = received / (whole * len(content_of(NEW)))
+    return Line(
+        f"rollout: signed files fetched by {whole} devices, {weak} of them over a line that is slow and breaks",
+        f"{received / 1e6:.0f} MB, {share:.3f} times the files; {platform.line.breaks} breaks, {resumed:.0f} resumed",
+        "each byte once, all that were not refused",
+        met=share == 1 and whole == DEVICES - REFUSING and resumed > 0,
+    )
+
+
+def counted(name: str) -> float:
+    return REGISTRY.get_sample_value(name) or 0.0
+
+
 def halt(platform: Platform) -> Iterator[Line]:
     """A slow model is stopped in the canary, and every device of it is back."""
-    DIGESTS[BAD] = "2" * 64
-    register(platform.database, BAD)
+    platform.repository.add(BAD, content_of(BAD))
     for member in platform.herd.members:
-        member.slow = frozenset({DIGESTS[BAD]})
+        member.slow = frozenset({digest_of(BAD)})
     fleet = begin(platform, BAD)
     canary = set(fleet.at_stage(0))
-    running = lambda: platform.herd.select(lambda member: member.runs == DIGESTS[BAD])  # noqa: E731
+    running = lambda: platform.herd.select(lambda member: member.runs == digest_of(BAD))  # noqa: E731
     wait_until(lambda: bool(running()), "the first device with the slow model", timeout_s=60)
     began = time.monotonic()
     wait_until(lambda: fleet.state in ("rolling_back", "rolled_back") and not running(), "the way back", timeout_s=120)
     back_s = time.monotonic() - began
     wait_until(lambda: fleet.state == "rolled_back", "the end of the way back", timeout_s=120)
-    told = platform.herd.select(lambda member: DIGESTS[BAD] in member.seen)
+    told = platform.herd.select(lambda member: digest_of(BAD) in member.seen)
     outside = [member for member in told if member.device.id not in canary]
     yield Line(
         "rollout: a slow model, from its first use until no device runs it",
@@ -213,6 +180,6 @@ def halt(platform: Platform) -> Iterator[Line]:
 
 
 def run(folder: Path) -> Iterator[Line]:
-    with open_platform(folder) as platform:
+    with open_platform(folder, DEVICES - LATE) as platform:
         yield from finish(platform)
         yield from halt(platform)

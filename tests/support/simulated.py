@@ -1,4 +1,4 @@
-"""Devices that speak over real HTTP and only pretend to run models: many of them, beating in turn, that may vanish."""
+"""Devices that speak and fetch models over real HTTP, and only pretend to run them: many, that may vanish."""
 
 import random
 import subprocess
@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 
 from stressvision_ingest.settings import Settings
+from support.downloading import Fetching
 from support.intake import Device, IntakeProcess
 from support.servers import wait_until
 
@@ -48,7 +49,8 @@ class LoggedIntake(IntakeProcess):
 class Simulated:
     """`runs` is the digest that it has really loaded; what it says follows from it. `p95_s` by digest.
 
-    `refuses`: digests that it rejects. `seen` are the digests that it was ever told.
+    `refuses`: digests that it rejects. `seen` are the digests that it was ever told. `fetching`: how it really fetches
+    a model; without, it says that it has.
     """
 
     device: Device
@@ -62,6 +64,7 @@ class Simulated:
     said: dict[str, Any] | None = None
     seen: list[str] = field(default_factory=list)
     failures: int = 0
+    fetching: Fetching | None = None
 
     def beat(self) -> None:
         """One heartbeat; the answer is followed before the next, one step of the way a time."""
@@ -89,6 +92,8 @@ class Simulated:
         if wanted["digest"] in self.refuses:
             self.said = {"version": wanted["version"], "state": "rejected", "reason": "no signature"}
         elif self.place < len(WAY) - 1:
+            if self.place < 0 and self.fetching is not None and not self.fetching.is_here(wanted):
+                return
             known = wanted["digest"] == self.runs and self.place < 0
             self.place = len(WAY) - 1 if known else self.place + 1
             if WAY[self.place] in ("installed", "confirmed"):
