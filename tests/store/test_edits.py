@@ -8,9 +8,10 @@ import psycopg
 import pytest
 from sqlmodel import Session, col, select
 
-from stressvision_store import assignments, check_ins, consents, fleet, places, shifts
+from stressvision_store import assignments, check_ins, consents, fleet, objections, places, shifts
 from stressvision_store.changes import changed_attribution
 from stressvision_store.local_time import Break, Hours
+from stressvision_store.personal_tables import Objection
 from stressvision_store.refusals import RefusedError
 from stressvision_store.rollups import drain
 from stressvision_store.session import transaction
@@ -37,7 +38,7 @@ class Operator:
     def edit(self) -> None:
         kinds: list[Callable[[Session], None]] = [
             self.assign, self.redate, self.unassign, self.check_in, self.check_out, self.consent, self.withdraw,
-            self.retime, self.rezone, self.move,
+            self.object, self.answer, self.retime, self.rezone, self.move,
         ]  # fmt: skip
         kind = self.random.choice(kinds)
         try:
@@ -55,7 +56,7 @@ class Operator:
     def day(self) -> date:
         return self.first + timedelta(days=self.random.randrange(-1, DAYS))
 
-    def pick(self, session: Session, table: type[Assignment] | type[CheckIn] | type[Consent]) -> int:
+    def pick(self, session: Session, table: type[Assignment] | type[CheckIn] | type[Consent] | type[Objection]) -> int:
         return self.random.choice(session.exec(select(col(table.id))).all() or [0]) or 0
 
     def assign(self, session: Session) -> None:
@@ -94,6 +95,20 @@ class Operator:
 
     def withdraw(self, session: Session) -> None:
         consents.withdraw_consent(session, self.pick(session, Consent), withdrawn_at=self.instant())
+
+    def object(self, session: Session) -> None:
+        employee = self.random.choice(self.plant.employees)
+        objections.raise_objection(session, employee, words="I object", actor="employee", at=self.instant())
+
+    def answer(self, session: Session) -> None:
+        number, reason = self.pick(session, Objection), "looked into it"
+        self.random.choice(
+            [
+                lambda: objections.decide(session, number, decision="upheld", reason=reason, actor="Ana"),
+                lambda: objections.decide(session, number, decision="rejected", reason=reason, actor="Ana"),
+                lambda: objections.take_back(session, number, actor="employee"),
+            ]
+        )()
 
     def retime(self, session: Session) -> None:
         shift_id = self.random.choice(self.plant.shifts)

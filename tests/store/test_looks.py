@@ -199,7 +199,7 @@ LOOK = st.tuples(
 SINCE = {"over": "-9 h", "live": "-1 h", "ended": "-1 h", "coming": "1 h"}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(drawn=st.lists(LOOK, max_size=6, unique_by=lambda look: look[0]))
 def test_what_is_seen_is_exactly_who_is_looked_at(plant: Database, drawn: list[tuple[int, str, str]]) -> None:
     with psycopg.connect(plant.url("owner")) as connection:

@@ -82,7 +82,9 @@ class World:
         """Change who belongs where, and mark what that touches, in one transaction."""
         with transaction(self.engine) as session:
             badges = [self.check_in, self.check_in, self.check_in, self.check_out]
-            self.random.choice([self.roster, *badges, self.consent, self.consent, self.place, self.shift])(session)
+            self.random.choice(
+                [self.roster, *badges, self.consent, self.consent, self.place, self.shift, self.objection]
+            )(session)
 
     def roster(self, session: Session) -> None:
         station, shift = self.random.choice(self.plant.stations), self.random.choice(self.plant.shifts)
@@ -132,6 +134,17 @@ class World:
                 "INSERT INTO consents (employee_id, notice_version, given_at) VALUES (:e, '2', :a)",
                 e=employee, a=at,
             )  # fmt: skip
+        mark_events(session, employee_id=employee)
+
+    def objection(self, session: Session) -> None:
+        employee, at = self.random.choice(self.plant.employees), self.instant()
+        ended = "UPDATE objections SET state = 'rejected', ended_at = greatest(raised_at, :a), decided_by = 'Ana', "
+        _run(session, ended + "decision = 'looked into' WHERE employee_id = :e AND state = 'open'", a=at, e=employee)
+        _run(
+            session,
+            "INSERT INTO objections (employee_id, text, raised_at, recorded_by) VALUES (:e, 'I object', :a, 'x')",
+            e=employee, a=self.instant(),
+        )  # fmt: skip
         mark_events(session, employee_id=employee)
 
     def place(self, session: Session) -> None:

@@ -26,6 +26,7 @@ WORKFORCE = (
     "assignments",
     "check_ins",
     "consents",
+    "objections",
 )
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -157,7 +158,14 @@ class Oracle:
         return employee_id, occurrence
 
     def consents(self, employee_id: int, at: datetime) -> bool:
-        return any(
+        """And does not object."""
+        objects = any(
+            row["employee_id"] == employee_id
+            and row["raised_at"] <= at
+            and (row["ended_at"] is None or at < row["ended_at"])
+            for row in self.tables["objections"]
+        )
+        return not objects and any(
             row["employee_id"] == employee_id
             and row["given_at"] <= at
             and (row["withdrawn_at"] is None or at < row["withdrawn_at"])

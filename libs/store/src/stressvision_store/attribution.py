@@ -100,7 +100,11 @@ _REASON = """
         WHEN NOT EXISTS (
             SELECT FROM consents c WHERE c.employee_id = who.employee_id AND c.given_at <= moment.at
               AND (c.withdrawn_at IS NULL OR c.withdrawn_at > moment.at)) THEN 'no_consent'
+        WHEN EXISTS (
+            SELECT FROM objections ob WHERE ob.employee_id = who.employee_id AND ob.raised_at <= moment.at
+              AND (ob.ended_at IS NULL OR ob.ended_at > moment.at)) THEN 'no_consent'
     END"""
+"""Whoever objects is told apart from whoever did not consent by the person's own ledger alone."""
 
 ATTRIBUTED = f"""
     SELECT moment.*, {_REASON} AS reason,
@@ -135,7 +139,10 @@ _CHANGES = f"""
     FROM ({_CONCERNED}) person
     LEFT JOIN check_ins ci ON ci.employee_id = person.employee_id
       AND ci.checked_in_at > run.from_at AND ci.checked_in_at < run.to_at
-    LEFT JOIN consents cs ON cs.employee_id = person.employee_id"""  # noqa: S608
+    LEFT JOIN consents cs ON cs.employee_id = person.employee_id
+    UNION ALL
+    SELECT unnest(ARRAY[ob.raised_at, ob.ended_at])
+    FROM ({_CONCERNED}) person JOIN objections ob ON ob.employee_id = person.employee_id"""  # noqa: S608
 
 SEGMENTS = f"""
 runs AS MATERIALIZED (

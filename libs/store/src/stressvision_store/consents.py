@@ -70,14 +70,22 @@ def withdraw_all(
     session: Session, employee_id: int, *, withdrawn_at: datetime, by: str | None = None
 ) -> Sequence[Consent]:
     """Withdraw every active consent of a person, whatever the notice: nothing is attributed any more."""
+    withdrawn = withdraw_active(session, employee_id, withdrawn_at=withdrawn_at, by=by)
+    if not withdrawn:
+        raise ConflictError(f"employee {employee_id} has no active consent")
+    return withdrawn
+
+
+def withdraw_active(
+    session: Session, employee_id: int, *, withdrawn_at: datetime, by: str | None = None
+) -> Sequence[Consent]:
+    """As `withdraw_all`, where there may be none."""
     one(session, Employee, employee_id, "employee", lock=True)
     active = session.exec(
         select(Consent)
         .where(col(Consent.employee_id) == employee_id, col(Consent.withdrawn_at).is_(None))
         .order_by(col(Consent.id))
     ).all()
-    if not active:
-        raise ConflictError(f"employee {employee_id} has no active consent")
     return [
         withdraw_consent(session, row.id or 0, withdrawn_at=max(withdrawn_at, row.given_at), by=by) for row in active
     ]

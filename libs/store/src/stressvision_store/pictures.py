@@ -11,6 +11,7 @@ from sqlmodel import Session, col, select
 
 from stressvision_store.paging import one, take
 from stressvision_store.people import employee_named
+from stressvision_store.personal_tables import Objection
 from stressvision_store.refusals import ConflictError, InvalidError, NotFoundError
 from stressvision_store.training_tables import Picture, TrainingPicture
 from stressvision_store.workforce_tables import Consent, Site
@@ -77,15 +78,20 @@ def _consenting(session: Session, pseudonym: str, site_id: int) -> int:
         raise ConflictError(f"{employee.pseudonym!r} is of site {employee.site_id}, not {site_id}", field="site_id")
     if session.exec(select(Consent.id).where(_consents_now(col(Consent.employee_id) == employee.id))).first() is None:
         raise ConflictError(
-            f"{employee.pseudonym!r} has no active consent, so no picture of that person may be kept; record it first",
+            f"{employee.pseudonym!r} has no active consent, or objects: no picture of that person may be kept",
             field="subject",
         )
     return employee.id or 0
 
 
 def _consents_now(whose: ColumnElement[bool]) -> ColumnElement[bool]:
+    """And no objection stands."""
     still = or_(col(Consent.withdrawn_at).is_(None), col(Consent.withdrawn_at) > func.now())
-    return whose & (col(Consent.given_at) <= func.now()) & still
+    stands = or_(col(Objection.ended_at).is_(None), col(Objection.ended_at) > func.now())
+    objects = select(Objection.id).where(
+        col(Objection.employee_id) == col(Consent.employee_id), col(Objection.raised_at) <= func.now(), stands
+    )
+    return whose & (col(Consent.given_at) <= func.now()) & still & ~objects.exists()
 
 
 def usable() -> ColumnElement[bool]:

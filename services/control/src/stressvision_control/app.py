@@ -33,6 +33,7 @@ from stressvision_control.models.endpoints import router as models
 from stressvision_control.models.files import router as model_files
 from stressvision_control.models.repository import router as model_repository
 from stressvision_control.models.schemas import manifest_schema
+from stressvision_control.objections.endpoints import router as objections
 from stressvision_control.pictures.endpoints import router as pictures
 from stressvision_control.privacy.endpoints import router as privacy
 from stressvision_control.privacy.notices import router as notices
@@ -70,7 +71,7 @@ ROUTERS = (
     status, sites, profile_changes, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
     notices, devices, enrolment_codes, dead_letters, models, model_files, model_repository, rollouts,
     training_jobs, held_jobs, trainers, pictures, alerts, alert_answers, reports, tokens, audit, privacy, looks,
-    health.router,
+    objections, health.router,
 )  # fmt: skip
 
 

@@ -40,6 +40,10 @@ def _printable(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def _printable_lines(text: str) -> str:
+    return "\n".join(_printable(line.rstrip()) for line in text.replace("\t", " ").splitlines())
+
+
 def _plausible(day: date) -> date:
     if not EARLIEST <= day.year < LATEST:
         raise ValueError(f"the year must lie from {EARLIEST} to {LATEST - 1}")
@@ -65,6 +69,10 @@ Reason = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=10, max_length=500), AfterValidator(_printable)
 ]
 """Kept in the audit, and so for years: it names no person but by pseudonym."""
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=4000), AfterValidator(_printable_lines)
+]
+"""What a person has to say, over several lines where it is long."""
 Badge = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64), AfterValidator(_printable)
 ]

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from stressvision_control.cli.client import Row, fail, open_api
+from stressvision_control.cli.objections import objections
 from stressvision_control.cli.output import JsonOption, say, show
 from stressvision_control.privacy.pages import export_page, receipt_page
 from stressvision_store.notices import LANGUAGES
@@ -14,6 +15,7 @@ from stressvision_store.notices import LANGUAGES
 privacy = typer.Typer(no_args_is_help=True, help="What is kept of a person: shown, or erased; and for how long.")
 notices = typer.Typer(no_args_is_help=True, help="What people are told, word for word.")
 privacy.add_typer(notices, name="notices")
+privacy.add_typer(objections, name="objections")
 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to; made where it is missing.")]
 WhyOption = Annotated[str, typer.Option("--reason", help="Who asked and how, 10 to 500 characters; it is kept.")]
