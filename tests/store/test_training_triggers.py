@@ -79,8 +79,9 @@ def add_window(database: Database, at: datetime, number: int, **given: Any) -> N
         database,
         "INSERT INTO events (event_id, device_id, seq, kind, started_at, ended_at, clock_shift_ms, content, "
         "model_version, frames, faces, coverage_ppm, neutral_ms, stress_ms, sad_ms, happy_ms, fatigue_ms, "
-        "neutral_ppm, stress_ppm, sad_ppm, happy_ppm, fatigue_ppm) VALUES (:id, 1, :n, 1, :at, :at, 0, 0, "
-        ":model_version, 10, :faces, 900000, 40000, :stress_ms, 0, 10000, 0, 700000, 100000, 0, 200000, 0)",
+        "neutral_ppm, stress_ppm, sad_ppm, happy_ppm, fatigue_ppm) VALUES "
+        "(:id, 1, :n, 1, :at, :at + interval '60 s', 0, 0, :model_version, 10, :faces, 900000, 40000, "
+        ":stress_ms, 0, 10000, 0, 700000, 100000, 0, 200000, 0)",
         id=event_id, n=number, at=at, **values,
     )  # fmt: skip
 
@@ -92,13 +93,16 @@ def test_days_are_folded_from_raw_windows_and_again_when_late_ones_come(session:
         add_window(database, noon, number)
     add_window(database, noon, 3, faces=0)  # it saw nobody
     add_window(database, noon, 4, model_version="none")
-    add_window(database, noon - timedelta(days=9), 5)  # long folded
+    add_window(database, noon - timedelta(days=9), 5)  # of a day that nobody had folded
     fold_days(session)
     add_window(database, noon, 6, stress_ms=30_000)
+    add_window(database, noon - timedelta(days=9), 7)  # long folded
     fold_days(session)
     session.commit()
-    (row,) = session.execute(text("SELECT day, windows, mix, confidence_ppm FROM model_days")).all()
-    assert row == (noon.date(), 4, [160_000, 30_000, 0, 40_000, 0], 2_800_000)
+    columns = "day, windows, mix, confidence_ppm, devices, blind_windows, captured_ms, observed_ms"
+    old, row = session.execute(text(f"SELECT {columns} FROM model_days ORDER BY day")).all()
+    assert row == (noon.date(), 4, [160_000, 30_000, 0, 40_000, 0], 2_800_000, 1, 1, 300_000, 270_000)
+    assert (old.day, old.windows) == (noon.date() - timedelta(days=9), 1)
 
 
 def test_nothing_is_due_without_a_threshold_or_a_cause(session: Session, database: Database) -> None:

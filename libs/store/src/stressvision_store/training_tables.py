@@ -147,8 +147,9 @@ class TrainingPicture(SQLModel, table=True):
 class ModelDay(SQLModel, table=True):
     """What the windows of one model said on one day (UTC), over all devices; kept beyond the raw events.
 
-    `mix`: time under each label in ms, in the order of `labels.COMPANY5`. `confidence_ppm`: summed over the windows,
-    the highest mean probability of each.
+    `windows` had a face, `blind_windows` none. `mix`: time under each label in ms, in the order of `labels.COMPANY5`.
+    `confidence_ppm`: summed over the windows, the highest mean probability of each. `observed_ms` of `captured_ms` a
+    face was seen. The last four are None in days from before they were counted.
     """
 
     __tablename__ = "model_days"
@@ -158,3 +159,7 @@ class ModelDay(SQLModel, table=True):
     mix: list[int] = Field(sa_type=ARRAY(BigInteger))
     confidence_ppm: int = Field(sa_type=BigInteger)
     computed_at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
+    devices: int | None = None
+    blind_windows: int | None = None
+    captured_ms: int | None = Field(default=None, sa_type=BigInteger)
+    observed_ms: int | None = Field(default=None, sa_type=BigInteger)

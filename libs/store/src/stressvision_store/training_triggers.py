@@ -5,39 +5,55 @@ nothing to repeat.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import Session, col, select
 
+from stressvision_contracts.labels import COMPANY5
 from stressvision_store.training_jobs import default_version
 from stressvision_store.training_tables import TrainingJob
 
 DAYS_RECOMPUTED: Final = 3
 """Today and the days before it: devices send late what they could not send at once."""
 
+DAYS_MISSED: Final = 35
+"""Days before those that are folded if they have no row: the worker stood still, or a whole fleet sent late."""
+
 FEWEST_WINDOWS: Final = 2000
 """Of each week that is compared: some 33 hours of capture. Fewer say nothing about a model."""
 
-_FOLD_DAYS = text("""
-INSERT INTO model_days (model_version, day, windows, mix, confidence_ppm)
+_MIX = ", ".join(f"coalesce(sum(e.{label}_ms) FILTER (WHERE e.faces > 0), 0)" for label in COMPANY5)
+_HIGHEST = ", ".join(f"e.{label}_ppm" for label in COMPANY5)
+
+_FOLD_DAYS = text(f"""
+INSERT INTO model_days (
+    model_version, day, windows, mix, confidence_ppm, devices, blind_windows, captured_ms, observed_ms)
 SELECT
-    model_version, (started_at AT TIME ZONE 'UTC')::date, count(*),
-    ARRAY[
-        coalesce(sum(neutral_ms), 0), coalesce(sum(stress_ms), 0), coalesce(sum(sad_ms), 0),
-        coalesce(sum(happy_ms), 0), coalesce(sum(fatigue_ms), 0)
-    ]::bigint[],
-    coalesce(sum(greatest(neutral_ppm, stress_ppm, sad_ppm, happy_ppm, fatigue_ppm)), 0)
-FROM events
-WHERE kind = 1 AND faces > 0
-    AND event_id >= event_id_bound(:first - 1)
-    AND started_at >= (:first)::timestamp AT TIME ZONE 'UTC' AND started_at < now() + interval '1 day'
-    AND EXISTS (SELECT FROM model_versions v WHERE v.version = model_version)
+    e.model_version, (e.started_at AT TIME ZONE 'UTC')::date, count(*) FILTER (WHERE e.faces > 0),
+    ARRAY[{_MIX}]::bigint[],
+    coalesce(sum(greatest({_HIGHEST})) FILTER (WHERE e.faces > 0), 0),
+    count(DISTINCT e.device_id), count(*) FILTER (WHERE e.faces = 0),
+    sum(extract(epoch FROM e.ended_at - e.started_at) * 1000)::bigint,
+    sum(extract(epoch FROM e.ended_at - e.started_at) * e.coverage_ppm / 1000)::bigint
+FROM events e
+WHERE e.kind = 1 AND e.event_id >= event_id_bound(:first - 1) AND e.event_id < event_id_bound(:until)
+    AND e.started_at >= (:first)::timestamp AT TIME ZONE 'UTC'
+    AND e.started_at < least((:last + 1)::timestamp AT TIME ZONE 'UTC', now() + interval '1 day')
+    AND EXISTS (SELECT FROM model_versions v WHERE v.version = e.model_version)
 GROUP BY 1, 2
+HAVING count(*) FILTER (WHERE e.faces > 0) > 0
 ON CONFLICT (model_version, day) DO UPDATE SET
-    windows = EXCLUDED.windows, mix = EXCLUDED.mix, confidence_ppm = EXCLUDED.confidence_ppm, computed_at = now()
+    windows = EXCLUDED.windows, mix = EXCLUDED.mix, confidence_ppm = EXCLUDED.confidence_ppm,
+    devices = EXCLUDED.devices, blind_windows = EXCLUDED.blind_windows, captured_ms = EXCLUDED.captured_ms,
+    observed_ms = EXCLUDED.observed_ms, computed_at = now()
+""")  # noqa: S608
+
+_MISSED = text("""
+SELECT CAST(:first AS date) - n FROM generate_series(1, :days) n
+WHERE NOT EXISTS (SELECT FROM model_days m WHERE m.day = CAST(:first AS date) - n) ORDER BY n
 """)
 
 _DRIFTED = text("""
@@ -76,11 +92,16 @@ class Due:
 
 
 def fold_days(session: Session) -> None:
-    """Bring `model_days` up to date from the raw windows of the last days. Idempotent."""
-    first = session.execute(
-        text("SELECT (now() AT TIME ZONE 'UTC')::date - CAST(:days AS integer)"), {"days": DAYS_RECOMPUTED - 1}
-    ).scalar_one()
-    session.execute(_FOLD_DAYS, {"first": first})
+    """Bring `model_days` up to date from the raw windows of the last days, and of older ones without a row. Idempotent.
+
+    A device's clock may have been off when it made an event's id, which says in which partition it lies: of the last
+    days all later partitions are looked at, of older days two.
+    """
+    today = session.execute(text("SELECT (now() AT TIME ZONE 'UTC')::date")).scalar_one()
+    first = today - timedelta(days=DAYS_RECOMPUTED - 1)
+    for day in session.scalars(_MISSED, {"first": first, "days": DAYS_MISSED}).all():
+        session.execute(_FOLD_DAYS, {"first": day, "last": day, "until": day + timedelta(days=3)})
+    session.execute(_FOLD_DAYS, {"first": first, "last": today + timedelta(days=1), "until": date(9999, 1, 1)})
 
 
 def find_due(session: Session, thresholds: Thresholds) -> Due | None:
