@@ -11,7 +11,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
 COMPOSE = $(if $(or $(filter native,$(STRESSVISION_STACK)),$(wildcard .stack/supervisord.pid)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
 STACK = $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)
 
-.PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels deploy bundle retrain venv-native venv-trainer venv-dev
+.PHONY: help up down logs psql env demo test check e2e bench chaos requirements wheels deploy bundle retrain dossier venv-native venv-trainer venv-dev
 
 help:
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z0-9-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,10 @@ wheels: venv-dev ## A wheel of each of our packages, in dist/
 ##@ Models
 retrain: venv-native ## Train, judge and publish a candidate (RECIPE=stressvision, SET="epochs=5 seed=3")
 	@PYTHONPATH=infra $(VENV)/python -m retraining "$(RECIPE)" $(addprefix --set ,$(SET))
+
+##@ Privacy
+dossier: venv-native ## The data protection dossier of the running platform, in Spanish and English (OUT=folder)
+	@$(VENV)/stressvision privacy dossier --out "$(or $(OUT),.stack/dossier)"
 
 ##@ Fleet
 deploy: venv-native ## Put agents on Raspberry Pis, or renew them (INVENTORY=hosts.yml; REMOVE=1, PURGE=1: take them away)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from random import Random
@@ -64,6 +65,12 @@ class Person:
 
 @pytest.fixture
 def person(database: Database) -> Iterator[Person]:
+    with filled(database) as one:
+        yield one
+
+
+@contextmanager
+def filled(database: Database) -> Iterator[Person]:
     """Seen for an hour on one morning; with a name, a badge, a check-in, a picture, an alert and dead letters."""
     with psycopg.connect(database.url("owner"), autocommit=True) as connection:
         plant = plants.build_plant(connection, first_date=TODAY - timedelta(days=20))

@@ -1,6 +1,8 @@
 """A person's rights, and what is kept for how long."""
 
+import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +18,8 @@ privacy = typer.Typer(no_args_is_help=True, help="What is kept of a person: show
 notices = typer.Typer(no_args_is_help=True, help="What people are told, word for word.")
 privacy.add_typer(notices, name="notices")
 privacy.add_typer(objections, name="objections")
+
+DOSSIER = ("facts.json", "dossier.es.html", "dossier.es.pdf", "dossier.en.html", "dossier.en.pdf")
 
 OutOption = Annotated[Path, typer.Option("--out", help="Folder to write to; made where it is missing.")]
 WhyOption = Annotated[str, typer.Option("--reason", help="Who asked and how, 10 to 500 characters; it is kept.")]
@@ -69,6 +73,18 @@ def write_receipt(context: typer.Context, erasure_id: int, out: OutOption, as_js
     say(f"wrote {', '.join(_write_receipt(out, receipt))}", receipt, as_json=as_json)
 
 
+@privacy.command("dossier")
+def make_dossier(
+    context: typer.Context,
+    out: OutOption,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the data protection dossier of the running system: pages and PDF in Spanish and English, and the facts."""
+    packed = zipfile.ZipFile(io.BytesIO(open_api(context, as_json=as_json).post_bytes("/v1/privacy/dossier")))
+    written = [_write(out, name, packed.read(name)) for name in DOSSIER]
+    say(f"wrote {', '.join(written)}", {"files": written}, as_json=as_json)
+
+
 @privacy.command("retention")
 def report_retention(context: typer.Context, as_json: JsonOption = False) -> None:
     """Report what is kept for how long; exit with 1 when something is kept too long."""
@@ -115,13 +131,13 @@ def _write_receipt(out: Path, receipt: Row) -> list[str]:
     return written + [_write(out, f"receipt.{each}.html", receipt_page(receipt, each)) for each in LANGUAGES]
 
 
-def _write(folder: Path, name: str, content: str) -> str:
+def _write(folder: Path, name: str, content: str | bytes) -> str:
     """For the owner's eyes alone."""
     file = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
-        file.write_text(content, encoding="utf-8")
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         fail(f"cannot write {file}: {error.strerror}")
     return str(file)

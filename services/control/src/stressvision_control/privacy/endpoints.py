@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse, Response
 
 from stressvision_control.dependencies import SessionDep
 from stressvision_control.fields import PathId
@@ -17,6 +17,10 @@ from stressvision_store.privacy_tables import Erasure
 
 router = APIRouter(prefix="/v1/privacy", tags=["privacy"])
 officers = allow("admin", "privacy")
+ARCHIVE: dict[str, Any] = {
+    "description": "A zip of facts.json and, in Spanish and English, HTML and PDF",
+    "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+}
 HTML = {"description": "A page", "content": {"text/html": {}}}
 
 
@@ -60,6 +64,16 @@ def show_erasure(session: SessionDep, erasure_id: PathId) -> Receipt:
 def show_receipt(session: SessionDep, erasure_id: PathId, language: Annotated[Language, Query()] = "es") -> str:
     receipt = receipt_of(one(session, Erasure, erasure_id, "erasure"))
     return receipt_page(receipt.model_dump(mode="json"), language)
+
+
+@router.post("/dossier", summary="Make the data protection dossier", **allow("admin", "privacy", response=ARCHIVE))
+def make_dossier(request: Request, session: SessionDep, caller: CallerDep) -> Response:
+    """Impact assessment, register, model card, changes and incidents of the running system as it is now."""
+    from stressvision_store.dossier import facts, rendering
+
+    packed = rendering.archive(facts.collect(session, request.app.openapi()))
+    audit.append(session, actor=caller.actor, action="privacy.dossier", subject="all sites")
+    return Response(packed, media_type="application/zip", headers={"Cache-Control": "no-store"})
 
 
 @router.get("/retention", summary="Report what is kept for how long, and what is kept too long", **officers)

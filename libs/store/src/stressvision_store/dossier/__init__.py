@@ -1,0 +1,1 @@
+"""The data protection dossier: what the running system knows of itself, laid out for who must judge it."""

@@ -1,0 +1,120 @@
+"""Chapters 4 and 5: what the model in use is, how well it does, and for whom that is not known."""
+
+from typing import Any, Final
+
+from stressvision_store.dossier.document import Block, Section, Text, Voice
+from stressvision_store.dossier.facts import Facts
+from stressvision_store.dossier.impact import device_scores
+
+SINGLE: Final = ("accuracy", "macro_f1", "ece")
+FALSE_ALARMS: Final = ("fatigue_false_on_fer2013", "fatigue_false_on_alert_controls")
+BY_SOURCE: Final = ("custom_accuracy", "fer2013_accuracy", "fatigue_recall_", "fatigue_false_on_")
+"""How the names of scores begin that are about one source of data."""
+
+
+def chapters(facts: Facts, say: Voice) -> list[Section]:
+    if not facts["manifests"]:
+        unknown = [say.section(key, say.text("no_model"), level=2) for key in ("card", "accuracy")]
+        return [*unknown, _field(facts, say)]
+    sections = [say.section("card", level=2)]
+    for version, manifest in facts["manifests"].items():
+        sections.append(Section(3, f"{say('version')} {version}", tuple(_card(facts, version, manifest, say))))
+    sections.append(say.section("accuracy", level=2))
+    for version, manifest in facts["manifests"].items():
+        sections.append(Section(3, f"{say('version')} {version}", tuple(_accuracy(manifest, say))))
+    return [*sections, _bias(facts, say), _field(facts, say)]
+
+
+def _card(facts: Facts, version: str, manifest: dict[str, Any], say: Voice) -> list[Block]:
+    (row,) = [model for model in facts["models"] if model["version"] == version]
+    provenance, shape = manifest.get("provenance", {}), manifest["input"]
+    learnt = ", ".join(provenance.get("sources", [])) or say("unknown")
+    pairs = [
+        (say("state"), row["state"]),
+        (say("digest"), manifest["digest"]),
+        (say("size"), say.number(manifest["size_bytes"])),
+        (say("running_on"), say.number(row["devices"])),
+        (say("labels"), ", ".join(manifest["labels"])),
+        (say("meaning"), say("meaning_says")),
+        (say("input"), f"{shape['height']} x {shape['width']} x {shape['channels']}"),
+        (say("use"), say("use_says")),
+        (say("no_use"), say("no_use_says")),
+        *((say("rule", condition=name), _rule(rule, say)) for name, rule in manifest.get("episodes", {}).items()),
+        (say("sources"), learnt),
+        (say("train_rows"), say.number(provenance.get("train_rows"))),
+        (say("licence"), manifest.get("licence_note") or say("unknown")),
+    ]
+    kept = [
+        (each["name"], say.number(each["size_bytes"]), each["digest"])
+        for each in facts["model_reports"]
+        if each["version"] == version
+    ]
+    grid = say.grid(("document", "bytes", "digest"), kept, (0.3, 0.15, 0.55)) if kept else say.text("no_reports")
+    return [say.pairs(pairs), say.text("reports"), grid]
+
+
+def _rule(rule: dict[str, Any], say: Voice) -> str:
+    figures = {"enter": say.share(rule["enter_share"]), "window": rule["window_s"], "min": rule["min_s"]}
+    return say("rule_says", on=rule["on"], **figures)
+
+
+def _accuracy(manifest: dict[str, Any], say: Voice) -> list[Block]:
+    test = device_scores(manifest)
+    if not test:
+        return [say.text("no_scores")]
+    scores = manifest["scores"]
+    intervals = scores.get("intervals", {}).get("test", {})
+    judged_by = scores.get("judged_by", {}).get("test") or say("unknown")
+    rows = [(say("m_rows"), say.number(test.get("rows")))]
+    rows += [(say(f"m_{name}"), _scored(test, intervals, name, say)) for name in SINGLE]
+    rows += [
+        (say("m_recall", label=label), _scored(test, intervals, f"recall_{label}", say)) for label in manifest["labels"]
+    ]
+    rows += [(say(f"m_{name}"), _scored(test, intervals, name, say)) for name in FALSE_ALARMS]
+    return [say.text("accuracy_1", judged_by=judged_by), say.grid(("measure_name", "value"), rows, (0.6, 0.4))]
+
+
+def _scored(scores: dict[str, Any], intervals: dict[str, Any], name: str, say: Voice) -> str:
+    value, interval = scores.get(name), intervals.get(name)
+    if value is None or interval is None:
+        return say.share(value, "not_measured")
+    low, high = interval
+    return f"{say.share(value)} ({say.share(low)} … {say.share(high)})"
+
+
+def _bias(facts: Facts, say: Voice) -> Section:
+    blocks: list[Block] = [say.text("bias_1")]
+    for version, manifest in facts["manifests"].items():
+        test = device_scores(manifest)
+        intervals = manifest.get("scores", {}).get("intervals", {}).get("test", {})
+        rows = [
+            (say(f"m_{prefix}", source=name.removeprefix(prefix)), _scored(test, intervals, name, say))
+            for prefix in BY_SOURCE
+            for name in sorted(test)
+            if name.startswith(prefix) and name not in FALSE_ALARMS
+        ]
+        if rows:
+            blocks += [Text(f"{say('version')} {version}"), say.grid(("source", "value"), rows, (0.6, 0.4))]
+        groups = manifest.get("scores", {}).get("groups")
+        if groups:
+            known = [(name, ", ".join(f"{key} {value}" for key, value in found.items())) for name, found in
+                     sorted(groups.items())]  # fmt: skip
+            blocks += [say.text("known_groups"), say.grid(("group", "value"), known, (0.3, 0.7))]
+    return say.section("bias", *blocks, say.text("unknown_groups"))
+
+
+def _field(facts: Facts, say: Voice) -> Section:
+    rows = [
+        (
+            f"{rule['rule']} ({rule['version']})",
+            say.number(rule["alerts"]),
+            say.number(rule["judged"]),
+            say.number(rule["right"]),
+            say("too_few")
+            if rule["right_share"] is None
+            else f"{say.share(rule['right_share'])} ({say.share(rule['right_low'])} … {say.share(rule['right_high'])})",
+        )
+        for rule in facts["rules"]
+    ]
+    keys = ("measure_name", "alerts", "judged", "right", "right_share")
+    return say.section("field", say.grid(keys, rows) if rows else say.text("no_alerts"))

@@ -1,0 +1,247 @@
+"""The dossier of a system that has been used: complete in both languages, each figure from a query, nobody named."""
+
+import io
+import json
+import re
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from pathlib import Path
+from string import Formatter
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+from pypdf import PdfReader
+from typer.testing import CliRunner
+
+from native.layout import ROOT
+from stressvision_control.cli.app import app
+from stressvision_store.dossier.document import Grid, words
+from stressvision_store.dossier.facts import Facts
+from stressvision_store.dossier.purposes import BASES, SPANISH_PURPOSES, SPANISH_UNTIL
+from stressvision_store.dossier.rendering import LANGUAGES, lay_out
+from stressvision_store.dossier.statements import STATEMENTS
+from stressvision_store.reports.texts import Language
+from stressvision_store.retention_report import PURPOSES
+from support.control import Control, serve
+from support.database import Database
+from support.person import Person, filled
+from support.plants import insert
+
+pytestmark = pytest.mark.db
+
+NAMES = ("Ana Quispe", "Luis", "Rosa Vera", "Berta Paz", "Callao badge")
+SHIPPED = json.loads((ROOT / "models" / "stressvision" / "manifest.json").read_text())
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+
+
+def use(control: Control, person: Person) -> None:
+    """What leaves a trace in each chapter: a widened profile, a model, a rollout, alerts, notices, retention."""
+    add, connection, now = insert, person.connection, datetime.now(UTC)
+    site = person.plant.sites[0]
+    rosa, berta = control.person("Rosa Vera", "admin"), control.person("Berta Paz", "privacy")
+    for profile in ("fatigue_only", "full"):
+        change = rosa.put(f"/v1/sites/{site}/profile", json={"profile": profile, "reason": "a test of the dossier"})
+        assert change.is_success, change.text
+    berta.post(f"/v1/profile-changes/{change.json()['id']}/confirm").raise_for_status()
+    texts = {"es": "Qué se observa y para qué. " * 5, "en": "What is observed and what for. " * 5}
+    berta.post("/v1/notices", json={"version": "2026-1", **texts}).raise_for_status()
+    rosa.post("/v1/models", json=SHIPPED).raise_for_status()
+    for outcome, count in (("true", 21), ("false", 4)):
+        for _ in range(count):
+            add(
+                connection, "alerts", rule="fatigue", rule_version="1", episode_id=_uuid(connection), device_id=1,
+                condition="fatigue", model_version="demo-1", coverage_ppm=900_000, started_at=now, opened_at=now,
+                received_at=now, state="closed", outcome=outcome, key=str(_uuid(connection)),
+            )  # fmt: skip
+    add(
+        connection, "rollouts", version="0.3.0", state="rolled_back", plan=Jsonb({}), created_by="Rosa Vera",
+        approved_by="Berta Paz", cause="slow",
+    )  # fmt: skip
+    connection.execute("INSERT INTO retention_runs (rule, days, applied_at, dropped) VALUES ('raw', 90, now(), 0)")
+    connection.execute("UPDATE model_versions SET desired = (version = '0.3.0')")
+    connection.execute("UPDATE devices SET cloned_at = now() WHERE id = %s", [person.device])
+
+
+def _uuid(connection: Any) -> Any:
+    return connection.execute("SELECT gen_random_uuid()").fetchone()[0]
+
+
+def fetch(control: Control) -> zipfile.ZipFile:
+    answer = control.as_role("privacy").post("/v1/privacy/dossier")
+    assert answer.status_code == 200, answer.text
+    return zipfile.ZipFile(io.BytesIO(answer.content))
+
+
+@pytest.fixture(scope="module")
+def used(shared_database: Database) -> Iterator[tuple[Person, zipfile.ZipFile]]:
+    """Used and made once for the module; its tests only read."""
+    with serve(shared_database) as control, filled(shared_database) as person:
+        use(control, person)
+        with fetch(control) as found:
+            yield person, found
+
+
+@pytest.fixture
+def packed(used: tuple[Person, zipfile.ZipFile]) -> zipfile.ZipFile:
+    return used[1]
+
+
+@pytest.fixture
+def person(used: tuple[Person, zipfile.ZipFile]) -> Person:
+    return used[0]
+
+
+def pages(packed: zipfile.ZipFile) -> dict[Language, str]:
+    return {language: packed.read(f"dossier.{language}.html").decode() for language in LANGUAGES}
+
+
+def cells(facts: Facts, language: Language, title: str) -> list[tuple[str, ...]]:
+    """The rows of the tables of a section."""
+    sections = [each for each in lay_out(facts, language).sections if each.title == title]
+    return [row for each in sections for block in each.blocks if isinstance(block, Grid) for row in block.rows]
+
+
+def test_the_figures_are_those_of_the_database(packed: zipfile.ZipFile, person: Person) -> None:
+    facts = json.loads(packed.read("facts.json"))
+    (people,), (pictures,) = facts["people"], facts["pictures"]
+    assert people["employees"] == person.count("employees")
+    assert people["with_name"] == person.count("employee_names") == 1
+    assert people["with_consent"] + people["withdrawn"] + people["never_asked"] == people["employees"]
+    assert pictures["of_employees"] == 1
+    assert [line["rows"] for line in facts["retention"] if line["table"] == "dead_letters"] == [3]
+    assert facts["audit_chain"]["state"] == "whole"
+    before = person.count("audit") - 1  # without the entry about this dossier
+    assert facts["audit_chain"]["links"] == before == sum(row["times"] for row in facts["audit_actions"])
+    (rule,) = facts["rules"]
+    assert (rule["judged"], rule["right"]) == (25, 21)
+
+    register = {row[0]: row for row in cells(facts, "en", words("en")["register"])}
+    assert register["events"][2:4] == ("90 days", str(facts["retention"][0]["rows"]))
+    assert register["audit"][6] == "control, (ingest), (worker)"
+    assert "grafana" not in "".join("".join(row) for row in register.values())
+    changes = cells(facts, "en", words("en")["profile_changes"])
+    assert [(row[1], row[2], row[3], row[6]) for row in changes] == [
+        ("safety", "fatigue_only", "applied", "no"),
+        ("fatigue_only", "full", "applied", "yes"),
+    ]
+    (rollout,) = cells(facts, "en", words("en")["rollouts"])
+    assert rollout[1:4] == ("rolled_back", "none", "yes")
+    incidents = {row[0]: row[1] for row in cells(facts, "en", words("en")["incidents"])}
+    assert incidents[words("en")["i_cloned"]] == "1"
+    assert incidents[words("en")["i_rollouts"]] == "1"
+
+
+def test_the_model_is_as_its_manifest_says_and_what_nobody_measured_is_unknown(packed: zipfile.ZipFile) -> None:
+    facts = json.loads(packed.read("facts.json"))
+    test = SHIPPED["scores"]["int8"]["test"]
+    said = pages(packed)
+    for language in LANGUAGES:
+        assert f"{test['macro_f1'] * 100:.1f} %" in said[language]
+        assert f"{test['recall_fatigue'] * 100:.1f} %" in said[language]
+        assert words(language)["unknown_groups"] in said[language]
+        assert SHIPPED["digest"] in said[language]
+    bare = facts | {"manifests": {"0.3.0": SHIPPED | {"scores": {}, "provenance": {}}}}
+    assert words("en")["no_scores"] in str(lay_out(bare, "en"))
+    (wrong,) = [row for row in cells(bare, "en", words("en")["risks"]) if row[0] == words("en")["risk_wrong"]]
+    assert "macro-F1 not measured" in wrong[2]
+
+
+def test_every_number_is_a_fact_or_a_word(packed: zipfile.ZipFile) -> None:
+    facts = json.loads(packed.read("facts.json"))
+    known = set(_NUMBER.findall(json.dumps(facts, ensure_ascii=False)))
+    for leaf in _leaves(facts):
+        known |= {f"{leaf:.1f}", f"{leaf * 100:.1f}", str(int(leaf))}
+    summed = {str(len(facts["profile_changes"])), str(sum(line["beyond"] or 0 for line in facts["retention"]))}
+    for language in LANGUAGES:
+        body = unescape(re.sub(r"<style>.*?</style>|<[^>]*>", " ", pages(packed)[language], flags=re.DOTALL))
+        own = set(_NUMBER.findall(" ".join(words(language).values())))
+        counted = {str(n) for n in range(10)}  # counts of rows that are listed in facts, one by one
+        assert set(_NUMBER.findall(body)) - known - own - summed - counted == set()
+
+
+def _leaves(found: Any) -> Iterator[float]:
+    if isinstance(found, dict | list):
+        for each in found.values() if isinstance(found, dict) else found:
+            yield from _leaves(each)
+    elif isinstance(found, int | float) and not isinstance(found, bool):
+        yield found
+
+
+def test_nobody_is_named(packed: zipfile.ZipFile, person: Person) -> None:
+    for name in packed.namelist():
+        content = packed.read(name)
+        read = content.decode() if not name.endswith("pdf") else text_of(content)
+        for word in (*NAMES, person.pseudonym, "a test of the dossier"):
+            assert word not in read, (name, word)
+
+
+def text_of(pdf: bytes) -> str:
+    return "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+
+
+def test_the_paper_opens_and_says_what_the_page_says(packed: zipfile.ZipFile) -> None:
+    for language in LANGUAGES:
+        paper = PdfReader(io.BytesIO(packed.read(f"dossier.{language}.pdf")))
+        assert paper.metadata is not None
+        assert paper.metadata.title == words(language)["title"]
+        assert 4 < len(paper.pages) < 30
+        read = text_of(packed.read(f"dossier.{language}.pdf"))
+        headings = re.findall(r"<h[23]>(.*?)</h[23]>", pages(packed)[language])
+        assert len(headings) > 25
+        for heading in headings:
+            assert heading.split()[0] in read, heading
+    assert "http" not in re.sub(r"https?://json-schema\S*", "", pages(packed)["es"]), "nothing from elsewhere"
+
+
+def test_both_languages_have_the_same_sections_and_cells(packed: zipfile.ZipFile) -> None:
+    facts = json.loads(packed.read("facts.json"))
+    spanish, english = (lay_out(facts, language).sections for language in LANGUAGES)
+    assert [[_shape(block) for block in each.blocks] for each in spanish] == [
+        [_shape(block) for block in each.blocks] for each in english
+    ]
+    assert sum(one.title == other.title for one, other in zip(spanish, english, strict=True)) <= 1, "translated"
+
+
+def test_every_table_about_people_has_its_purpose_in_both_languages_and_a_basis() -> None:
+    tables = {purpose.table for purpose in PURPOSES}
+    assert tables == set(SPANISH_PURPOSES) == set(BASES)
+    assert {purpose.until for purpose in PURPOSES if purpose.until} <= set(SPANISH_UNTIL)
+    assert list(words("es")) == list(words("en"))
+    for key, word in words("es").items():
+        places = [[each[1] for each in Formatter().parse(said)] for said in (word, words("en")[key])]
+        assert set(places[0]) == set(places[1]), key
+        for said in (word, words("en")[key]):
+            said.encode("cp1252")  # what the paper's font has
+
+
+def _shape(block: object) -> object:
+    return (len(block.header), len(block.rows), block.widths) if isinstance(block, Grid) else "text"
+
+
+def test_an_untouched_installation_says_that_it_knows_nothing(control: Control) -> None:
+    with fetch(control) as packed:
+        facts = json.loads(packed.read("facts.json"))
+        said = pages(packed)["en"]
+    for key in ("no_sites", "no_model", "no_alerts", "no_changes", "no_rollouts", "no_notices"):
+        assert words("en")[key] in said, key
+    assert words("en")["confirm"] in said
+    assert set(STATEMENTS) | {"retention", "routes", "grants"} <= set(facts["sources"])
+
+
+def test_it_is_for_the_privacy_officer_and_leaves_a_line(control: Control, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("STRESSVISION_CONTROL_URL", control.url)
+    monkeypatch.setenv("STRESSVISION_TOKEN", control.token("privacy"))
+    done = CliRunner().invoke(app, ["privacy", "dossier", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "dossier.en.html", "dossier.en.pdf", "dossier.es.html", "dossier.es.pdf", "facts.json",
+    ]  # fmt: skip
+    assert all(file.stat().st_mode & 0o077 == 0 for file in (tmp_path / "out").iterdir())
+    for role in ("operator", "hr", "safety", "ml"):
+        assert control.as_role(role).post("/v1/privacy/dossier").status_code == 403
+    entries = control.admin.get("/v1/audit", params={"action": "privacy.dossier"}).json()["items"]
+    assert len(entries) == 1
+    assert datetime.fromisoformat(entries[0]["at"]) > datetime.now(UTC) - timedelta(minutes=5)
