@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from stressvision_agent.client import RefusedError
 from stressvision_agent.core_dumps import forbid_core_dumps
@@ -67,10 +67,18 @@ def _show(facts: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(facts, default=str))
         return
-    table = Table(show_header=False, box=None)
+    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
     for name, value in facts.items():
-        table.add_row(name, "-" if value is None else str(value))
+        table.add_row(name.replace("_", " "), _in_words(value))
     Console().print(table)
+
+
+def _in_words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return "-" if value is None else str(value)
 
 
 @app.command()
