@@ -156,8 +156,22 @@ def test_a_rollout_from_the_command_line(stressvision: Callable[..., Result], fl
     assert "rolled back" in stressvision("show", number, "--watch").stdout
 
 
+def test_the_devices_of_a_site_come_first(stressvision: Callable[..., Result], control: Control, fleet: Fleet) -> None:
+    site = control.make("/v1/sites", name="Callao", time_zone="America/Lima")["id"]
+    area = control.make("/v1/areas", site_id=site, name="press")["id"]
+    for number in (1, 2):
+        station = control.make("/v1/stations", area_id=area, name=f"P{number}")["id"]
+        placed = control.admin.put(f"/v1/devices/{fleet.devices[number]}/placement", json={"station_id": station})
+        assert placed.is_success, placed.text
+    made = json.loads(stressvision("create", NEW, "--canary-site", "Callao", "--json").stdout)
+    assert made["plan"]["canary_devices"] == sorted(fleet.devices[1:3])
+    control.make("/v1/sites", name="Lima", time_zone="America/Lima")
+    assert "no device stands at Lima" in stressvision("create", NEW, "--canary-site", "Lima", code=1).stderr
+
+
 def test_a_wrong_plan_is_told_before_anything_is_sent(stressvision: Callable[..., Result]) -> None:
     stressvision("create", NEW, "--canary", "10%", "--device", "1", code=2)
+    stressvision("create", NEW, "--canary-site", "Callao", "--device", "1", code=2)
     stressvision("create", NEW, "--canary", "ten", code=2)
     stressvision("create", NEW, "--soak", "soon", code=2)
     stressvision("create", NEW, "--canary", "0.1", "--stages", "50%", code=1)

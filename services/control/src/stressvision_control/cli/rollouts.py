@@ -30,6 +30,7 @@ def create_rollout(
     version: str,
     canary: Annotated[str | None, typer.Option(help="How much of the fleet comes first, such as 10%.")] = None,
     device: Annotated[list[int] | None, typer.Option(help="These come first; may be given again.")] = None,
+    canary_site: Annotated[str | None, typer.Option(help="Every device at this site comes first: name or id.")] = None,
     stages: Annotated[str, typer.Option(help="How much of the fleet has it after each later stage.")] = "25%,100%",
     soak: Annotated[str, typer.Option(help="How long a stage is watched once it is confirmed: 90s, 30m, 2h.")] = "30m",
     observed: Annotated[
@@ -43,8 +44,8 @@ def create_rollout(
     as_json: JsonOption = False,
 ) -> None:
     """Plan a rollout: a canary, then stages. Another person approves it, then it is started."""
-    if canary is not None and device:
-        fail("give --canary or --device, not both", 2)
+    if sum(bool(given) for given in (canary, device, canary_site)) > 1:
+        fail("give one of --canary, --device and --canary-site", 2)
     plan: dict[str, Any] = {
         "stages": [_share(part) for part in stages.split(",")],
         "soak_s": seconds_of(soak),
@@ -56,8 +57,15 @@ def create_rollout(
         },
         "deadlines": {"stage_s": seconds_of(stage_deadline), "offered_s": seconds_of(offer_deadline)},
     }
-    plan |= {"canary_devices": device} if device else {"canary_share": _share(canary or "10%")}
-    made = open_api(context, as_json=as_json).post("/v1/rollouts", {"version": version, "plan": plan})
+    named = device or []
+    share = None if named or canary_site else _share(canary or "10%")
+    api = open_api(context, as_json=as_json)
+    if canary_site:
+        named = [row["id"] for row in api.every("/v1/devices", site_id=api.site(canary_site))]
+        if not named:
+            fail(f"no device stands at {canary_site}; see `stressvision devices list`", 1)
+    plan |= {"canary_share": share} if share is not None else {"canary_devices": named}
+    made = api.post("/v1/rollouts", {"version": version, "plan": plan})
     say(f"rollout {made['id']} of {version} is a draft; another person approves it", made, as_json=as_json)
 
 
