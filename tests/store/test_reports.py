@@ -244,7 +244,7 @@ def test_a_name_is_no_markup(database: Database) -> None:
 
 
 @pytest.mark.usefixtures("month")
-def test_a_report_is_due_until_it_is_made_and_again_when_revised(database: Database) -> None:
+def test_a_report_is_due_until_it_is_made_and_again_when_more_is_published(database: Database) -> None:
     engine = database.engine("worker")
     with transaction(engine) as session:
         weeks = [due for due in reports_due(session) if due.kind == "week" and due.first_date == MONDAY]
@@ -253,7 +253,7 @@ def test_a_report_is_due_until_it_is_made_and_again_when_revised(database: Datab
     with transaction(engine) as session:
         assert due not in reports_due(session)
     with psycopg.connect(database.url("owner"), autocommit=True) as connection:
-        connection.execute("UPDATE rollup_areas SET computed_at = now() + interval '1 s', state = 'revised'")
+        connection.execute("UPDATE published_days SET published_at = now() + interval '1 s'")
     with transaction(engine) as session:
         assert due in reports_due(session)
         again = make_report(session, due)

@@ -10,6 +10,7 @@ from psycopg import errors
 
 from support.database import Database
 from support.looks import look_at_everybody
+from support.publication import people_of_areas, publish
 from support.rollups import COLUMNS, KEYS, fill
 
 pytestmark = pytest.mark.db
@@ -26,8 +27,13 @@ def ask(database: Database, role: str, statement: str) -> list[tuple[object, ...
         return cursor.fetchall() if cursor.description else []
 
 
-def cells(database: Database, sizes: list[list[int]], *, profile: str = "safety", ends_at: str = "now()") -> None:
-    """One site's day: `sizes[area][shift]` people in each cell (0: no cell), a fifth of the time with signs."""
+def cells(
+    database: Database, sizes: list[list[int]], *, profile: str = "safety", ends_at: str = "now()", given: str = ""
+) -> None:
+    """One site's day: `sizes[area][shift]` people in each cell (0: no cell), a fifth of the time with signs.
+
+    `given`: what to set in the cells before they are published.
+    """
     with psycopg.connect(database.url("owner")) as connection:
         connection.execute(
             "TRUNCATE sites, areas, shifts, stations, employees, rollup_areas, rollup_shifts RESTART IDENTITY CASCADE"
@@ -62,6 +68,10 @@ def cells(database: Database, sizes: list[list[int]], *, profile: str = "safety"
                             observed // 10,
                         ],
                     )
+        if given:
+            connection.execute(f"UPDATE rollup_areas SET {given}")
+        people_of_areas(connection)
+    publish(database)
 
 
 def published(database: Database) -> dict[tuple[int, int], int]:
@@ -220,9 +230,7 @@ def test_a_shift_that_is_not_over_is_not_shown(database: Database) -> None:
 
 
 def test_thin_observation_gives_no_share(database: Database) -> None:
-    cells(database, [[8]])
-    with psycopg.connect(database.url("owner")) as connection:
-        connection.execute("UPDATE rollup_areas SET scheduled_ms = observed_ms * 6")
+    cells(database, [[8]], given="scheduled_ms = observed_ms * 6")
 
     rows = ask(database, "grafana_hr", "SELECT people, coverage::float, fatigue_share FROM hr.group_shifts")
 
@@ -232,9 +240,7 @@ def test_thin_observation_gives_no_share(database: Database) -> None:
 
 @pytest.mark.parametrize(("tired", "shown"), [(0, 0.01), (1, 0.99)])
 def test_no_group_reads_nobody_or_everybody(database: Database, tired: int, shown: float) -> None:
-    cells(database, [[6]])
-    with psycopg.connect(database.url("owner")) as connection:
-        connection.execute("UPDATE rollup_areas SET fatigue_ms = observed_ms * %s", [tired])
+    cells(database, [[6]], given=f"fatigue_ms = observed_ms * {tired}")
 
     assert ask(database, "grafana_hr", "SELECT fatigue_share::float FROM hr.group_shifts") == [(shown,)]
 
@@ -253,6 +259,8 @@ def test_the_profile_of_a_site_decides_what_exists(database: Database) -> None:
 def test_the_figures_are_those_of_the_rollups(database: Database) -> None:
     with psycopg.connect(database.url("owner")) as connection:
         fill(connection, employees=120, days=3, last=YESTERDAY)
+    publish(database)
+    with psycopg.connect(database.url("owner")) as connection:
         look_at_everybody(connection)
         expected = connection.execute(
             "SELECT area_id, shift_id, shift_date, employees, round(fatigue_ms::numeric / observed_ms, 2) "

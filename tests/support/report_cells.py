@@ -6,6 +6,7 @@ from datetime import date
 import psycopg
 
 from support.database import Database
+from support.publication import people_of_areas, publish
 from support.rollups import COLUMNS
 
 
@@ -56,6 +57,8 @@ def write_cells(database: Database, cells: list[GivenCell]) -> None:
                 2 * cell.people, ["m1"],
             ]  # fmt: skip
             connection.execute(f"INSERT INTO rollup_areas ({names}) VALUES ({values})", row)  # type: ignore[call-overload]
+        people_of_areas(connection)
+    publish(database)
 
 
 def published(database: Database) -> set[tuple[str, str, date]]:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Table, text
 from sqlmodel import Session, col, select
 
-from stressvision_store import audit, audit_chain, pictures, presence, rollups
+from stressvision_store import audit, audit_chain, pictures, presence, publication, rollups
 from stressvision_store.marks import BUCKET_SQL, NOWHERE, lock_sites, sites_of
 from stressvision_store.paging import one
 from stressvision_store.presence import Stretch
@@ -24,7 +24,7 @@ from stressvision_store.workforce_tables import Employee
 REACH = timedelta(days=402)
 """How far back a tombstone goes: ingest takes no event older than 400 days."""
 
-OWN_WAY = frozenset({"rollup_windows", "rollup_shifts", "pictures", "employees", "erasures"})
+OWN_WAY = frozenset({"rollup_windows", "rollup_shifts", "pictures", "employees", "erasures", "published_members"})
 """Tables with an `employee_id` that are not emptied by it alone, or not at all."""
 
 _EVENTS = f"""
@@ -97,6 +97,7 @@ def _empty(session: Session, erasure: Erasure, spans: Sequence[Stretch], devices
     key, person = {"erasure": erasure.id}, {"employee_id": erasure.employee_id}
     counts = {"events": int(session.scalar(text(_EVENTS), key) or 0)}
     counts["dead_letters"] = erase_letters(session, [(s.device_id, s.from_at, s.to_at) for s in spans], devices)
+    counts["published_cells"] = publication.withdraw_person(session, erasure.employee_id)
     counts["rollup_windows"] = rollups.erase_windows(session, erasure.employee_id)
     # what erase_windows leaves are shifts whose five minutes went with their age
     shifts = session.execute(text("DELETE FROM rollup_shifts WHERE employee_id = :employee_id"), person)

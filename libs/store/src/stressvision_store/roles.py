@@ -73,6 +73,8 @@ def _ensure_role(connection: psycopg.Connection[tuple[object, ...]], role: str, 
     if role in DASHBOARDS:
         for limit in DASHBOARD_LIMITS:
             connection.execute(sql.SQL("ALTER ROLE {} {}").format(sql.Identifier(role), sql.SQL(limit)))
+        # so that the owner's function may end a session that lifted its own time limit
+        connection.execute(sql.SQL("GRANT {} TO CURRENT_USER").format(sql.Identifier(role)))
 
 
 def restrict_database(owner_url: str, roles: Mapping[str, str]) -> None:

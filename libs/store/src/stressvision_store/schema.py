@@ -19,6 +19,7 @@ from stressvision_store import (
     model_tables,
     personal_tables,
     privacy_tables,
+    publication_tables,
     rollout_tables,
     tables,
     training_tables,
@@ -37,6 +38,7 @@ TABLE_MODULES = (
     privacy_tables,
     alert_tables,
     personal_tables,
+    publication_tables,
 )
 """Named so that importing this module fills `METADATA`."""
 

@@ -28,6 +28,8 @@ SCHEDULE: Final[dict[str, tuple[float, str]]] = {
     "rollups.finalise": (60, HOUSEKEEPING),
     "accounts.fold": (10, HOUSEKEEPING),
     "rollouts.step": (5, HOUSEKEEPING),
+    "figures.publish": (30, HOUSEKEEPING),
+    "dashboards.watch": (5, HOUSEKEEPING),
     "gauges.refresh": (15, HOUSEKEEPING),
     "partitions.ensure": (3600, HOUSEKEEPING),
     "models.refresh": (3600, HOUSEKEEPING),

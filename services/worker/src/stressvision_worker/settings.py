@@ -9,6 +9,9 @@ from sqlalchemy import make_url
 
 KNOWN_PASSWORDS: Final = frozenset({"", "admin", "change-me", "changeme", "default", "password", "postgres", "secret"})
 
+PUBLISH_AFTER_IN_DEVELOPMENT_S: Final = 20.0
+"""Unless set: on a laptop nobody waits for hours to see a figure."""
+
 
 class Settings(BaseSettings):
     """Of the worker and of beat alike. Times in seconds."""
@@ -53,6 +56,15 @@ class Settings(BaseSettings):
         description="How long a wake-up waits for more before the rollups are brought up to date.",
     )
     marks: int = Field(default=5_000, ge=1, le=100_000, description="Most marks worked off in one transaction.")
+    group_size: int = Field(default=5, ge=5, le=1000, description="People that a published group has at least.")
+    publish_after_seconds: float = Field(
+        default=21_600.0,
+        ge=0,
+        description="A site's day is published when it has been over and quiet for so long; 20 s in development.",
+    )
+    dashboard_s: float = Field(
+        default=20.0, ge=1, description="A dashboard's statement that runs for longer is ended with its session."
+    )
     raw_days: int = Field(default=90, ge=2, le=3650, description="Days that raw events are kept.")
     dead_letter_days: int = Field(default=90, ge=1, le=3650, description="Days that dead letters are kept.")
     rollup_days: int = Field(
@@ -92,6 +104,16 @@ class Settings(BaseSettings):
         ge=1,
         description="A worker ends itself when it has received nothing for so long while marks wait for longer.",
     )
+
+    @property
+    def publish_after(self) -> float:
+        """Seconds."""
+        is_given = "publish_after_seconds" in self.model_fields_set
+        return (
+            PUBLISH_AFTER_IN_DEVELOPMENT_S
+            if self.environment == "development" and not is_given
+            else (self.publish_after_seconds)
+        )
 
     @model_validator(mode="after")
     def _refuse_short_rollups(self) -> Self:

@@ -16,6 +16,7 @@ from stressvision_store.session import create_engine, transaction
 from stressvision_worker import metrics
 from stressvision_worker.gauges import refresh_gauges
 from stressvision_worker.models import refresh_models
+from stressvision_worker.publication import end_long_dashboards, publish_figures
 from stressvision_worker.retention import apply_retention
 from stressvision_worker.rollouts import step_rollouts
 from stressvision_worker.rollups import work_off
@@ -134,6 +135,12 @@ class Work:
     def refresh_gauges(self) -> None:
         refresh_gauges(self._resources.engine)
 
+    def publish_figures(self) -> None:
+        publish_figures(self._resources.engine, self._settings, budget_s=BUDGET_S)
+
+    def watch_dashboards(self) -> None:
+        end_long_dashboards(self._resources.engine, self._settings)
+
     def make_reports(self) -> None:
         from stressvision_worker.reports import make_due_reports  # brings reportlab, which few processes need
 
@@ -149,6 +156,8 @@ TASKS: Final[dict[str, Callable[[Work], None]]] = {
     "retention.apply": Work.apply_retention,
     "rollouts.step": Work.step_rollouts,
     "gauges.refresh": Work.refresh_gauges,
+    "figures.publish": Work.publish_figures,
+    "dashboards.watch": Work.watch_dashboards,
     "reports.make": Work.make_reports,
     "models.refresh": Work.refresh_models,
     "training.watch": Work.watch_training,

@@ -19,17 +19,16 @@ FORMATS: tuple[Format, ...] = ("html", "pdf")
 
 _DUE = """
 WITH done AS (
-    SELECT g.site_id, g.shift_id, g.shift_date, max(g.computed_at) AS computed_at,
-        bool_and(g.state <> 'provisional') AS over
+    SELECT g.site_id, g.shift_id, g.shift_date, max(g.published_at) AS published_at
     FROM hr.group_shifts g WHERE g.shift_date >= current_date - 16
     GROUP BY 1, 2, 3
 ), wanted AS (
-    SELECT 'shift' AS kind, site_id, shift_id, shift_date AS first_date, computed_at
-    FROM done WHERE over AND shift_date >= current_date - 3
+    SELECT 'shift' AS kind, site_id, shift_id, shift_date AS first_date, published_at
+    FROM done WHERE shift_date >= current_date - 3
     UNION ALL
-    SELECT 'week', d.site_id, 0, date_trunc('week', d.shift_date)::date, max(d.computed_at)
+    SELECT 'week', d.site_id, 0, date_trunc('week', d.shift_date)::date, max(d.published_at)
     FROM done d JOIN hr.sites s ON s.site_id = d.site_id
-    WHERE d.over AND date_trunc('week', d.shift_date)::date >= current_date - 13
+    WHERE date_trunc('week', d.shift_date)::date >= current_date - 13
       AND (date_trunc('week', d.shift_date) + interval '7 days 9 hours') AT TIME ZONE s.time_zone <= now()
     GROUP BY 1, 2, 3, 4
 )
@@ -38,11 +37,11 @@ FROM wanted w LEFT JOIN alert_settings a ON a.site_id = w.site_id
 WHERE (
     SELECT count(*) FROM reports r
     WHERE r.kind = w.kind AND r.site_id = w.site_id AND r.shift_id = w.shift_id AND r.first_date = w.first_date
-      AND r.language = coalesce(a.language, 'es') AND r.made_at >= w.computed_at) < 2
+      AND r.language = coalesce(a.language, 'es') AND r.made_at >= w.published_at) < 2
 ORDER BY w.kind, w.first_date, w.site_id, w.shift_id LIMIT :limit
 """
-"""A shift's report is due when its figures are final, and again when they were revised after it was made; a week's on
-Monday at nine in the morning, when the last night shift is over, and again likewise. The last days only.
+"""A shift's report is due when its figures are published; a week's on Monday at nine in the morning, and again when
+more of its days are published later. An erasure takes reports away, which are then due again. The last days only.
 """
 
 
