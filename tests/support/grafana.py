@@ -55,6 +55,11 @@ def _all() -> Iterator[Statement]:
     for board in dashboards().values():
         for variable in board["templating"].get("list", []):
             yield Statement(board["uid"], f"${variable['name']}", variable["datasource"]["uid"], variable["query"])
+        for mark in board["annotations"].get("list", []):
+            query = mark["target"]
+            yield Statement(
+                board["uid"], f"@{mark['name']}", query["datasource"]["uid"], query.get("rawSql") or query["expr"]
+            )
         for panel in panels(board):
             for target in panel.get("targets", []):
                 text = target.get("rawSql") or target["expr"]

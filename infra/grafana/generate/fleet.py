@@ -14,6 +14,7 @@ from grafana.generate.panels import (
     trend,
     unit,
 )
+from grafana.generate.quality import rollouts
 from grafana.generate.queries import OPERATIONS, Prom, Sql
 
 SITE = "coalesce(site, '—') IN (${site:sqlstring})"
@@ -30,6 +31,7 @@ def build() -> Dashboard:
         since="now-24h",
         refresh="1m",
         choices=[choice("site", "Sede / Site", OPERATIONS, sites)],
+        annotations=rollouts(),
         parts=[_now, _devices, _versions, _rollouts],
         height=6,
     )

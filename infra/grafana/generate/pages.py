@@ -33,13 +33,15 @@ def page(
     since: str,
     parts: Sequence[Part],
     height: int,
+    also: Audience | None = None,
     refresh: str = "",
     choices: Sequence[QueryVariable] = (),
     annotations: Sequence[AnnotationQuery] = (),
 ) -> Dashboard:
     """A dashboard that nobody can edit, over the time from `since` (such as `now-28d`) to now.
 
-    Its uid is `stressvision-<name>`; it ends with `texts/<name>.md`, in a panel `height` units high.
+    `also`: another audience whose dashboards are in the same organisation. Its uid is `stressvision-<name>`; it ends
+    with `texts/<name>.md`, in a panel `height` units high.
     """
     board = (
         Dashboard(title)
@@ -51,9 +53,11 @@ def page(
         .tooltip(DashboardCursorSync.CROSSHAIR)
         .refresh(refresh)
         .week_start("monday")
-        .link(_others(audience))
+        .link(_others(audience, "Otros tableros / Other dashboards"))
         .readonly()
     )
+    if also is not None:
+        board.link(_others(also, "Sedes y grupos / Sites and groups"))
     for variable in choices:
         board.with_variable(variable)
     for annotation in annotations:
@@ -61,7 +65,15 @@ def page(
     for part in parts:
         part(board)
     board.with_row(Row("Método y límites / Method and limits"))
-    board.with_panel(_method(name, height))
+    board.with_panel(
+        words(
+            "Método y límites / Method and limits",
+            "Qué significan las cifras y para qué no sirven. / What the figures mean, and what they are not for.",
+            name,
+            width="whole",
+            height=height,
+        )
+    )
     return board
 
 
@@ -92,9 +104,9 @@ def leads_to(name: str, title: str, *, choices: str = "${__all_variables}") -> D
     return DashboardLink(title).type(DashboardLinkType.LINK).url(url)
 
 
-def _others(audience: Audience) -> DashboardLink:
+def _others(audience: Audience, title: str) -> DashboardLink:
     return (
-        DashboardLink("Otros tableros / Other dashboards")
+        DashboardLink(title)
         .type(DashboardLinkType.DASHBOARDS)
         .tags(["stressvision", audience])
         .as_dropdown(True)
@@ -103,17 +115,14 @@ def _others(audience: Audience) -> DashboardLink:
     )
 
 
-def _method(name: str, height: int) -> text.Panel:
-    """What the figures mean and what they must not be used for."""
-    markdown = (TEXTS / f"{name}.md").read_text(encoding="utf-8")
+def words(title: str, description: str, name: str, *, width: str, height: int) -> text.Panel:
+    """What `texts/<name>.md` says."""
     return (
         text.Panel()
-        .title("Método y límites / Method and limits")
-        .description(
-            "Qué significan las cifras y para qué no sirven. / What the figures mean, and what they are not for."
-        )
+        .title(title)
+        .description(description)
         .mode(TextMode.MARKDOWN)
-        .content(markdown.strip())
-        .span(SIZES["whole"])
+        .content((TEXTS / f"{name}.md").read_text(encoding="utf-8").strip())
+        .span(SIZES[width])
         .height(height)
     )

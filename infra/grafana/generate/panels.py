@@ -1,8 +1,8 @@
-"""The four kinds of panel, in one style: readable when colour-blind, and never a zero where nothing is known."""
+"""The kinds of panel, in one style: readable when colour-blind, and never a zero where nothing is known."""
 
 from collections.abc import Sequence
 
-from grafana_foundation_sdk.builders import common, stat, table, timeseries
+from grafana_foundation_sdk.builders import barchart, common, stat, table, timeseries
 from grafana_foundation_sdk.builders.dashboard import FieldColor, ThresholdsConfig
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.variants import Dataquery
@@ -13,6 +13,9 @@ from grafana_foundation_sdk.models.common import (
     LegendDisplayMode,
     LegendPlacement,
     SortOrder,
+    StackingMode,
+    TableCellBackgroundDisplayMode,
+    TableColoredBackgroundCellOptions,
     TooltipDisplayMode,
     VisibilityMode,
 )
@@ -56,6 +59,13 @@ def unit(name: str, *, decimals: int | None = None, title: str | None = None) ->
     if title is not None:
         values.append(DynamicConfigValue("displayName", title))
     return values
+
+
+def leading(name: str, title: str) -> list[DynamicConfigValue]:
+    """An override of a column whose values are choices of the page `stressvision-<name>`, and lead there."""
+    url = f"/d/stressvision-{name}?var-{name}=${{__value.text}}&${{__url_time_range}}"
+    link = {"title": "Abrir / Open: ${__value.text}", "url": url}
+    return [*unit("string", title=title), DynamicConfigValue("links", [link])]
 
 
 def figure(
@@ -124,13 +134,7 @@ def trend(
         .no_value(NO_VALUE)
         .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
         .thresholds(_one(GREY))
-        .legend(
-            common.VizLegendOptions()
-            .display_mode(LegendDisplayMode.LIST)
-            .placement(LegendPlacement.BOTTOM)
-            .show_legend(True)
-            .calcs([])
-        )
+        .legend(_legend())
         .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.NONE))
     )
     if ratio:
@@ -142,6 +146,83 @@ def trend(
     return panel
 
 
+def bars(
+    title: str,
+    description: str,
+    query: Builder[Dataquery],
+    *,
+    across: str,
+    unit: str,
+    overrides: dict[str, list[DynamicConfigValue]],
+    width: str = "half",
+) -> barchart.Panel:
+    """Bars from zero for each value of the column `across`, side by side."""
+    panel = (
+        barchart.Panel()
+        .title(title)
+        .description(description)
+        .with_target(query)
+        .unit(unit)
+        .span(SIZES[width])
+        .height(9)
+        .x_field(across)
+        .stacking(StackingMode.NONE)
+        .show_value(VisibilityMode.NEVER)
+        .fill_opacity(60)
+        .axis_soft_min(0)
+        .no_value(NO_VALUE)
+        .color_scheme(FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
+        .thresholds(_one(GREY))
+        .legend(_legend())
+        .tooltip(common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.NONE))
+    )
+    for name, properties in overrides.items():
+        panel = panel.override_by_name(name, properties)
+    return panel
+
+
+def heat(
+    title: str,
+    description: str,
+    query: Builder[Dataquery],
+    *,
+    unit: str,
+    scheme: FieldColorModeId,
+    rows: dict[str, list[DynamicConfigValue]],
+    width: str = "half",
+    height: int = 15,
+) -> table.Panel:
+    """A heat map as a table: each cell's ground is darker the higher it is, in one colour, over all columns alike.
+
+    `rows` names the first column, which must be text. An empty cell is a point, and has no ground.
+    """
+    empty = SpecialValueMap(
+        DashboardSpecialValueMapOptions(
+            match=SpecialValueMatch.NULL_AND_NAN, result=ValueMappingResult(text="·", color="transparent", index=0)
+        )
+    )
+    panel = (
+        table.Panel()
+        .title(title)
+        .description(description)
+        .with_target(query)
+        .unit(unit)
+        .decimals(0)
+        .min(0)
+        .span(SIZES[width])
+        .height(height)
+        .no_value(NO_VALUE)
+        .show_header(True)
+        .cell_options(TableColoredBackgroundCellOptions(mode=TableCellBackgroundDisplayMode.BASIC))
+        .color_scheme(FieldColor().mode(scheme))
+        .mappings([empty])
+        .thresholds(_one(GREY))
+    )
+    for name, properties in rows.items():
+        panel = panel.override_by_name(name, [*properties, DynamicConfigValue("custom.cellOptions", {"type": "auto"})])
+    return panel
+
+
 def listing(
     title: str,
     description: str,
@@ -149,6 +230,7 @@ def listing(
     columns: dict[str, list[DynamicConfigValue]],
     *,
     width: str = "whole",
+    height: int = 9,
 ) -> table.Panel:
     """A table in the order of its statement; `columns` gives unit and heading by column name."""
     panel = (
@@ -158,7 +240,7 @@ def listing(
         .with_target(query)
         .unit("short")
         .span(SIZES[width])
-        .height(9)
+        .height(height)
         .no_value(NO_VALUE)
         .show_header(True)
         .mappings([_null_says_so()])
@@ -167,6 +249,16 @@ def listing(
     for name, properties in columns.items():
         panel = panel.override_by_name(name, properties)
     return panel
+
+
+def _legend() -> common.VizLegendOptions:
+    return (
+        common.VizLegendOptions()
+        .display_mode(LegendDisplayMode.LIST)
+        .placement(LegendPlacement.BOTTOM)
+        .show_legend(True)
+        .calcs([])
+    )
 
 
 def _one(paint: str) -> ThresholdsConfig:

@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from grafana.generate.pages import choice, page
+from grafana.generate.pages import choice, page, words
 from grafana.generate.panels import (
     COVERAGE,
     FATIGUE,
@@ -24,16 +24,55 @@ def build() -> Dashboard:
     return page(
         "person",
         "Turnos de una persona / One person's shifts",
-        "Un seudónimo frente a su propio pasado, para seguridad y salud. / "
-        "One pseudonym against their own past, for safety and health.",
+        "Un seudónimo frente a su propio pasado, para seguridad y salud, mientras dura una consulta motivada. / "
+        "One pseudonym against their own past, for safety and health, while a look for a reason lasts.",
         audience="safety",
         since="now-28d",
         choices=[
             choice("site", "Sede / Site", SAFETY, "SELECT DISTINCT site FROM safety.people ORDER BY site"),
             choice("person", "Seudónimo / Pseudonym", SAFETY, people, several=False),
         ],
-        parts=[_period, _shifts, _within],
+        also="hr",
+        parts=[_look, _period, _shifts, _within],
         height=9,
+    )
+
+
+def _look(board: Dashboard) -> None:
+    board.with_row(Row("La consulta / The look"))
+    board.with_panel(
+        figure(
+            "Consultas abiertas / Open looks",
+            "De todos los responsables de seguridad; sin ninguna, nada se ve aquí. / "
+            "Of all safety officers; without any, nothing is seen here.",
+            Sql(SAFETY, "SELECT count(*) AS looks FROM safety.looks"),
+            unit="none", decimals=0, width="quarter",
+        )
+    )  # fmt: skip
+    board.with_panel(
+        listing(
+            "Motivo y plazo / Reason and time",
+            "De quién, por qué y hasta cuándo; la persona lo ve en sus datos. / "
+            "Whose, why and until when; the person sees it among their data.",
+            Sql(SAFETY, """
+SELECT officer, reason, since, until FROM safety.looks WHERE pseudonym = ${person:sqlstring} ORDER BY since"""),
+            {
+                "officer": unit("string", title="Responsable / Officer"),
+                "reason": unit("string", title="Motivo / Reason"),
+                "since": unit("dateTimeAsLocal", title="Desde / Since"),
+                "until": unit("dateTimeAsLocal", title="Hasta / Until"),
+            },
+            width="half", height=4,
+        )
+    )  # fmt: skip
+    board.with_panel(
+        words(
+            "Cómo abrir una consulta / How to open a look",
+            "Sin consulta abierta, los demás paneles están vacíos. / Without an open look the other panels are empty.",
+            "open-look",
+            width="quarter",
+            height=4,
+        )
     )
 
 

@@ -7,7 +7,7 @@ from zlib import crc32
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from grafana.generate import fleet, groups, operations, person, training
+from grafana.generate import fleet, groups, home, operations, person, quality, site, training
 
 FOLDER = Path(__file__).parents[1] / "dashboards"
 
@@ -15,10 +15,13 @@ FOLDER = Path(__file__).parents[1] / "dashboards"
 def dashboards() -> dict[str, Dashboard]:
     """Every dashboard by the path of its file; the folder is the audience, and Grafana's folder."""
     boards = {
+        "hr/home.json": home.build(),
+        "hr/site.json": site.build(),
         "hr/groups.json": groups.build(),
         "safety/person.json": person.build(),
         "operations/fleet.json": fleet.build(),
         "operations/operations.json": operations.build(),
+        "operations/quality.json": quality.build(),
         "operations/training.json": training.build(),
     }
     return {name: _numbered(board.build()) for name, board in boards.items()}
