@@ -27,6 +27,7 @@ WINDOW_MINUTES = 10
 SEED = 7
 ROLLUP_TIMEOUT_S = 600.0
 AGENT_S = 120.0
+FIGURES_TIMEOUT_S = 180.0
 BOOKS_TIMEOUT_S = 20.0
 COUNTED = ("frames", "faces", "windows", "events_appended")
 """The agent's own counters that the demo shows."""
@@ -68,6 +69,19 @@ def wait_for_rollups(control: Control, bars: Progress) -> None:
         bars.update(task, total=highest, completed=highest - marks)
     if marks:
         raise ControlError(f"{marks} marks still wait after {ROLLUP_TIMEOUT_S:g} s; is the worker up? see `make logs`")
+
+
+def wait_for_figures(settings: Settings, bars: Progress) -> None:
+    """Until the figures of groups are published: of days that are over, once nothing has changed for a while."""
+    pending = report.unpublished_days(settings)
+    task = bars.add_task("days to publish, once quiet", total=pending)
+    deadline = time.monotonic() + FIGURES_TIMEOUT_S
+    highest = pending
+    while pending and time.monotonic() < deadline:
+        time.sleep(1)
+        pending = report.unpublished_days(settings)
+        highest = max(highest, pending)
+        bars.update(task, total=highest, completed=highest - pending)
 
 
 def agent_facts(control: Control, real: RealAgent, error: str | None) -> dict[str, Any]:
@@ -118,6 +132,8 @@ def perform(
             bars.remove_task(watching)
         with timed(times, "rolling up"):
             wait_for_rollups(control, bars)
+        with timed(times, "publishing"):
+            wait_for_figures(settings, bars)
     finally:
         real.stop()
     facts = agent_facts(control, real, error)

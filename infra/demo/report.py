@@ -33,6 +33,13 @@ def rolled_up(settings: Settings) -> dict[str, Any]:
     }
 
 
+def unpublished_days(settings: Settings) -> int:
+    """Days of sites that are over, and whose figures are not out."""
+    with psycopg.connect(settings.hr_url) as connection:
+        (days,) = connection.execute("SELECT coalesce(sum(pending_days), 0)::int FROM hr.freshness").fetchone() or (0,)
+    return int(days)
+
+
 def links(settings: Settings) -> dict[str, str]:
     """Where to look. Grafana's dashboards are named even when no Grafana runs; the table then says so."""
     return {

@@ -25,7 +25,8 @@ def test_everything_of_the_person_is_in_it(person: Person) -> None:
     assert found["person"]["name"] == "Ana Quispe"
     assert found["counts"] | {"looks": 0} == {
         "alerts": 0, "assignments": 1, "check_ins": 1, "consents": 1, "five_minutes": 12, "looks": 0,
-        "objections": 0, "observations": 62, "person_looks": 0, "personal_links": 0, "pictures": 1, "shifts": 1,
+        "objections": 0, "observations": 62, "person_looks": 0, "personal_links": 0, "pictures": 1,
+        "published_members": 0, "shifts": 1,
     }  # fmt: skip
     assert {row["kind"] for row in found["observations"]} == {"window", "episode"}
     assert found["assignments"][0]["shift"] == "morning"

@@ -12,6 +12,7 @@ MODULES = (
     "stressvision_control.metrics",
     "stressvision_worker.metrics",
     "stressvision_worker.alert_metrics",
+    "stressvision_worker.publication_metrics",
     "stressvision_worker.report_metrics",
     "stressvision_worker.beat",
     "stressvision_trainer.metrics",

@@ -9,6 +9,7 @@ from pypdf import PdfReader
 
 from stressvision_worker.reports import make_due_reports
 from support.database import Database
+from support.publication import forget
 from support.report_cells import GivenCell, write_cells, write_places
 
 pytestmark = pytest.mark.db
@@ -39,11 +40,10 @@ def test_a_shift_that_is_over_gets_its_report_in_the_sites_language(database: Da
     assert "Shift report: Lima, T1" in paper.pages[0].extract_text()
 
 
-def test_a_shift_with_figures_still_to_change_waits(database: Database) -> None:
+def test_a_shift_whose_figures_are_not_published_waits(database: Database) -> None:
     write_places(database, 1, 1)
     write_cells(database, [GivenCell(1, 1, YESTERDAY, 7)])
-    with psycopg.connect(database.url("owner"), autocommit=True) as connection:
-        connection.execute("UPDATE rollup_areas SET state = 'provisional'")
+    forget(database)
 
     make_due_reports(database.engine("worker"))
 

@@ -45,6 +45,12 @@ WHERE r.employee_id = :employee_id ORDER BY r.starts_at""",
     "pictures": """
 SELECT digest, media_type, width, height, is_crop, label, added_by, added_at, removed_at FROM pictures
 WHERE employee_id = :employee_id ORDER BY added_at""",
+    "published_members": """
+SELECT z.name AS site, a.name AS area, h.name AS shift, c.shift_date, d.published_at
+FROM published_members m JOIN published_cells c ON c.id = m.cell_id
+JOIN published_days d ON d.site_id = c.site_id AND d.shift_date = c.shift_date
+JOIN sites z ON z.id = c.site_id JOIN areas a ON a.id = c.area_id JOIN shifts h ON h.id = c.shift_id
+WHERE m.employee_id = :employee_id ORDER BY c.shift_date, c.id""",
     "person_looks": """
 SELECT officer, reason, since, until, ended_at FROM looks WHERE employee_id = :employee_id ORDER BY id""",
     "looks": """

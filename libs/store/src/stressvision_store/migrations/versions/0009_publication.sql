@@ -82,7 +82,7 @@ GRANT SELECT, INSERT ON published_days TO stressvision_worker;
 GRANT SELECT, INSERT, DELETE ON published_cells, published_members, published_spans TO stressvision_worker;
 GRANT SELECT, INSERT ON published_hours TO stressvision_worker;
 GRANT SELECT ON profile_spans TO stressvision_worker;
-GRANT SELECT ON published_cells, published_members, published_spans TO stressvision_control;
+GRANT SELECT ON published_days, published_cells, published_members, published_spans TO stressvision_control;
 
 -- An erasure takes away every figure that the person is in, and the reports that were made of it.
 CREATE FUNCTION withdraw_figures(employee integer) RETURNS bigint
@@ -178,10 +178,15 @@ LEFT JOIN (
 ) done ON done.site_id = s.id
 LEFT JOIN (
     SELECT site_id, count(*) AS days FROM (
-        SELECT r.site_id, r.shift_date FROM rollup_areas r
+        SELECT r.site_id, r.shift_date FROM rollup_areas r JOIN sites z ON z.id = r.site_id
         WHERE NOT EXISTS (
             SELECT FROM published_days d WHERE d.site_id = r.site_id AND d.shift_date = r.shift_date)
-        GROUP BY r.site_id, r.shift_date HAVING max(r.ends_at) <= now()
+        GROUP BY r.site_id, r.shift_date, z.time_zone
+        HAVING max(r.ends_at) <= now() AND NOT EXISTS (
+            SELECT FROM shifts h
+            WHERE h.site_id = r.site_id AND extract(isodow FROM r.shift_date) = ANY(h.weekdays)
+              AND (r.shift_date + CASE WHEN h.ends <= h.starts THEN 1 ELSE 0 END + h.ends) AT TIME ZONE z.time_zone
+                  > now())
     ) day GROUP BY site_id
 ) waiting ON waiting.site_id = s.id
 WHERE s.profile <> 'off';
