@@ -11,6 +11,7 @@ from native.postgres import server_command
 
 SECRET_ENDINGS = ("_URL", "_SECRET", "_TOKEN", "_PASSWORD")
 REDIS_URL = "STRESSVISION_REDIS_URL"
+ALERTMANAGER_SECRETS = ("STRESSVISION_ALERTMANAGER_WEBHOOK_URL", "STRESSVISION_ALERTMANAGER_MAIL_PASSWORD")
 
 
 @dataclass(frozen=True)
@@ -98,12 +99,19 @@ def _alertmanager(layout: Layout) -> Part | None:
     program = find_optional(*ALERTMANAGER)
     if program is None:
         return None
-    port = layout.port("STRESSVISION_ALERTMANAGER_PORT")
-    default = ROOT / "infra" / "alertmanager" / "alertmanager.yml"
-    config = ROOT / (layout.settings.get("STRESSVISION_ALERTMANAGER_CONFIG") or default)
-    command = [str(program), f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"]
-    command += [f"--storage.path={layout.folder / 'alertmanager'}", "--cluster.listen-address="]
-    return Part("alertmanager", command, port, lambda: health.http_fault(port, "/-/ready"), made_of=(config,))
+    port, folder = layout.port("STRESSVISION_ALERTMANAGER_PORT"), ROOT / "infra" / "alertmanager"
+    config = ROOT / (layout.settings.get("STRESSVISION_ALERTMANAGER_CONFIG") or folder / "alertmanager.yml")
+    command = ["sh", str(folder / "start.sh"), str(program), str(config), str(layout.folder / "alertmanager")]
+    command += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
+    return Part(
+        "alertmanager",
+        command,
+        port,
+        lambda: health.http_fault(port, "/-/ready"),
+        needs_settings=True,
+        secrets=ALERTMANAGER_SECRETS,
+        made_of=(config, folder / "start.sh"),
+    )
 
 
 def _prometheus(layout: Layout) -> Part | None:

@@ -140,33 +140,6 @@ def test_promtool_accepts_the_settings(name: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-needs_amtool = pytest.mark.skipif(shutil.which("amtool") is None, reason="no amtool on this machine")
-MANAGER = ROOT / "infra" / "alertmanager" / "alertmanager.yml"
-
-
-@needs_amtool
-def test_amtool_accepts_the_settings() -> None:
-    done = subprocess.run(["amtool", "check-config", str(MANAGER)], capture_output=True, text=True, check=False)
-
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@needs_amtool
-@pytest.mark.parametrize("severity", ["critical", "warning", "info"])
-def test_every_severity_reaches_the_operators(severity: str) -> None:
-    command = ["amtool", "config", "routes", "test", f"--config.file={MANAGER}", f"severity={severity}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-
-    assert done.stdout.strip() == "operators"
-
-
-def test_what_a_worker_that_is_down_explains_exists() -> None:
-    (rule,) = yaml.safe_load(MANAGER.read_text())["inhibit_rules"]
-    (targets,) = rule["target_matchers"]
-
-    assert set(targets.split('"')[1].split("|")) <= set(ALERTS)
-
-
 def test_containers_are_scraped_like_one_host() -> None:
     host, containers = (yaml.safe_load((FOLDER / name).read_text()) for name in ("prometheus.yml", "compose.yml"))
     for settings in (host, containers):

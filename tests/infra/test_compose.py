@@ -115,6 +115,8 @@ def test_what_the_images_copy_is_let_through() -> None:
         ("worker", "_TRAINING_"),
         ("beat", "_WORKER_"),
         ("trainer", "_TRAINER_"),
+        ("alertmanager", "_ALERTMANAGER_MAIL_"),
+        ("alertmanager", "_ALERTMANAGER_WEBHOOK_"),
     ],
 )
 def test_what_an_operator_may_set_reaches_the_containers(name: str, part: str) -> None:
