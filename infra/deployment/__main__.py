@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from deployment import bundle, payload, playbook
+from deployment import payload, playbook
 from deployment.layout import DeploymentError, is_bundle
 
 
@@ -20,6 +20,8 @@ def main() -> int:
     chosen = parser.parse_args()
     try:
         if chosen.verb == "bundle":
+            from deployment import bundle  # needs `packaging`, which a plain Python in front of a bundle has not
+
             payload.build()
             print(bundle.write())
             return 0

@@ -3,7 +3,9 @@
 import json
 import shutil
 import subprocess
+import sys
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,9 @@ import yaml
 
 from deployment import bundle, operator_tools, payload, playbook
 from deployment.layout import ANSIBLE, PLATFORMS, REQUIREMENTS, DeploymentError
-from stressvision_agent.settings import load_settings
+from stressvision_agent.settings import SpoolSettings, load_settings
+from stressvision_agent.spool import DATABASE, Spool
+from support.device import TurnedClock, window
 
 RECAP = "{host}                  : ok=3    changed=1    unreachable={away}    failed={failed}    skipped=0    rescued=0"
 
@@ -21,13 +25,20 @@ def programs() -> Path:
     return operator_tools.ensure()
 
 
-def play_here(programs: Path, book: list[dict[str, object]], folder: Path, *words: str) -> str:
-    """What Ansible says of a play on this very machine, without any host."""
+def play(
+    programs: Path, book: list[dict[str, object]], folder: Path, *words: str
+) -> "subprocess.CompletedProcess[str]":
+    """A play on this very machine, without any host."""
     file = folder / "book.yml"
     file.write_text(yaml.safe_dump(book))
     command = [str(programs / "ansible-playbook"), "-i", "here,", "-c", "local", str(file), *words]
     environment = {"PATH": f"{programs}:/usr/bin:/bin", "HOME": str(folder), "LANG": "C.UTF-8"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def play_here(programs: Path, book: list[dict[str, object]], folder: Path, *words: str) -> str:
+    """What Ansible says of a play that goes well."""
+    done = play(programs, book, folder, *words)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -101,6 +112,37 @@ def test_a_bundle_pins_what_holds_for_the_devices_python(platform: str) -> None:
     assert not any("colorama" in name for name in names)
     (numpy,) = [pin for pin in pins if pin.startswith("numpy==")]
     assert numpy.startswith("numpy==1." if platform.startswith("cp311") else "numpy==2.")
+
+
+def test_a_bundle_is_deployed_by_a_python_that_has_nothing_installed() -> None:
+    command = [sys.executable, "-S", "-m", "deployment", "deploy", "--help"]
+    environment = {"PYTHONPATH": str(ANSIBLE.parent)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("waiting", "said"), [(0, ""), (2, "has 2 unsent events"), (None, "has an unknown number of unsent events")]
+)
+def test_unsent_events_are_not_thrown_away_though_the_agent_is_gone(
+    programs: Path, tmp_path: Path, waiting: int | None, said: str
+) -> None:
+    clock, state = TurnedClock(), tmp_path / "state"
+    with closing(Spool(state / "spool", SpoolSettings(min_free_bytes=0), clock)) as spool:
+        for _ in range(waiting or 0):
+            spool.append(window(clock.uptime_s))
+    if waiting is None:
+        (state / "spool" / DATABASE).write_bytes(b"torn")
+    tasks = yaml.safe_load((ANSIBLE / "remove.yml").read_text())[0]["tasks"]
+    book = {
+        "hosts": "all",
+        "gather_facts": False,
+        "vars": {"state": str(state), "purge": True},
+        "tasks": [task for task in tasks if "unsent" in task["name"]],
+    }
+    done = play(programs, [book], tmp_path)
+    assert (done.returncode == 0) == (not said), done.stdout
+    assert said in done.stdout
 
 
 def test_a_release_has_another_name_when_a_file_of_it_differs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
