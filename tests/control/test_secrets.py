@@ -41,7 +41,13 @@ def use(port: int) -> list[str]:
         client.get("/v1/sites", headers={"Authorization": f"Bearer {token}"})
         client.get("/v1/sites", headers={"Authorization": f"Bearer {FALSE_TOKEN}"})
         client.post("/v1/privacy/export", json={"employee_id": 1, "reason": "asked for in writing"})
-    return [token, str(code.get("code", FALSE_TOKEN))]
+        page = client.post("/v1/privacy/links", json={"employee_id": 1}).json()["path"]
+        assert client.get(page).status_code == 200
+        client.post(f"{page}/object", data={"words": "x"})
+        client.get(f"{page}/nowhere")
+        client.delete("/v1/privacy/links/1")
+        assert client.get(page).status_code == 404
+    return [token, page.rsplit("/", 1)[1], str(code.get("code", FALSE_TOKEN))]
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])

@@ -53,14 +53,20 @@ JOIN sites z ON z.id = c.site_id JOIN areas a ON a.id = c.area_id JOIN shifts h 
 WHERE m.employee_id = :employee_id ORDER BY c.shift_date, c.id""",
     "person_looks": """
 SELECT officer, reason, since, until, ended_at FROM looks WHERE employee_id = :employee_id ORDER BY id""",
-    "looks": """
-SELECT at, actor, action, subject, detail->>'reason' AS reason FROM audit
-WHERE subject = :subject OR (
-    (action LIKE '%.list' OR action LIKE '%.export') AND (subject LIKE 'all %' OR subject = :site OR subject IN (
-        SELECT 'station ' || station_id FROM assignments WHERE employee_id = :employee_id
-        UNION SELECT 'station ' || station_id FROM check_ins WHERE employee_id = :employee_id)))
-ORDER BY id""",
 }
+_PLACES = """
+SELECT 'station ' || station_id FROM assignments WHERE employee_id = :employee_id
+UNION SELECT 'station ' || station_id FROM check_ins WHERE employee_id = :employee_id
+UNION SELECT 'site ' || site_id FROM employees WHERE id = :employee_id
+"""
+_LOOKS = """
+SELECT at, actor, action, subject, reason FROM (
+    SELECT id, at, actor, action, subject, detail->>'reason' AS reason FROM audit WHERE subject = :subject
+    UNION ALL
+    SELECT id, at, actor, action, subject, detail->>'reason' FROM audit
+    WHERE (subject LIKE 'all %' OR subject = ANY(:places)) AND (action LIKE '%.list' OR action LIKE '%.export')
+) looks ORDER BY id
+"""
 _EVENTS = """
 SELECT e.*
 FROM unnest(:devices ::integer[], :froms ::timestamptz[], :tos ::timestamptz[]) AS s(device_id, from_at, to_at)
@@ -79,8 +85,9 @@ def collect(session: Session, employee_id: int) -> dict[str, Any]:
     """Everything, as JSON can carry it. Times in UTC; of five minutes and shifts in ms, probabilities in ppm."""
     employee = one(session, Employee, employee_id, "employee")
     site = one(session, Site, employee.site_id, "site")
-    key = {"employee_id": employee_id, "subject": f"employee {employee_id}", "site": f"site {site.id}"}
+    key = {"employee_id": employee_id}
     sections = {name: _rows(session, statement, key) for name, statement in _SECTIONS.items()}
+    sections["looks"] = looks_at(session, employee_id)
     for table in person_tables():
         if table.name not in _OWN_SECTION:
             sections[table.name] = _all_of(session, table, employee_id)
@@ -99,6 +106,12 @@ def collect(session: Session, employee_id: int) -> dict[str, Any]:
         "counts": {name: len(rows) for name, rows in sections.items()},
         **sections,
     }
+
+
+def looks_at(session: Session, employee_id: int) -> list[Row]:
+    """Who did or looked at what of the person, in order; lists in which the person stands, too."""
+    key: dict[str, Any] = {"employee_id": employee_id, "subject": f"employee {employee_id}"}
+    return _rows(session, _LOOKS, key | {"places": session.scalars(text(_PLACES), key).all()})
 
 
 def _rows(session: Session, statement: str, parameters: Mapping[str, Any]) -> list[Row]:

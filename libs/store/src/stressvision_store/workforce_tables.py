@@ -154,6 +154,7 @@ class AuditEntry(SQLModel, table=True):
     """Who did or looked at what. Append-only."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("audit_subject", "subject", postgresql_ops={"subject": "text_pattern_ops"}),)
     id: int | None = Field(default=None, sa_type=BigInteger, primary_key=True)
     at: datetime = Field(sa_type=Timestamp, sa_column_kwargs=NOW, default=None)
     actor: str

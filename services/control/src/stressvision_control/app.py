@@ -33,6 +33,9 @@ from stressvision_control.models.endpoints import router as models
 from stressvision_control.models.files import router as model_files
 from stressvision_control.models.repository import router as model_repository
 from stressvision_control.models.schemas import manifest_schema
+from stressvision_control.my_data.endpoints import page_allowances
+from stressvision_control.my_data.endpoints import router as my_data
+from stressvision_control.my_data.links import router as personal_links
 from stressvision_control.objections.endpoints import router as objections
 from stressvision_control.pictures.endpoints import router as pictures
 from stressvision_control.privacy.endpoints import router as privacy
@@ -71,7 +74,7 @@ ROUTERS = (
     status, sites, profile_changes, areas, stations, shifts, employees, assignments, check_ins, consents, roster,
     notices, devices, enrolment_codes, dead_letters, models, model_files, model_repository, rollouts,
     training_jobs, held_jobs, trainers, pictures, alerts, alert_answers, reports, tokens, audit, privacy, looks,
-    objections, health.router,
+    objections, personal_links, my_data, health.router,
 )  # fmt: skip
 
 
@@ -101,6 +104,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.admin_token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
     app.state.signing_keys = settings.signing_keys
     app.state.failed_attempts = FailedAttempts()
+    app.state.page_visits, app.state.page_exports = page_allowances()
     app.state.wake_worker = waker(settings.redis_url.get_secret_value() if settings.redis_url is not None else None)
     for router in ROUTERS:
         app.include_router(router)

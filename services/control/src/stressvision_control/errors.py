@@ -5,6 +5,7 @@ ProblemError              any status
 ├── ForbiddenError        403  a good token without the role
 ├── PurposeError          403  one person's data asked for without a reason
 ├── BadRosterError        422  a roster with lines that cannot be imported
+├── PageError             any status, as a page for somebody with a browser
 └── ThrottledError        429  too many bad tokens from one address
 
 What the store refuses (`stressvision_store.refusals`) becomes 404, 409 or 422.
@@ -19,7 +20,7 @@ from typing import Any
 import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -106,6 +107,14 @@ class ThrottledError(ProblemError):
         )
 
 
+class PageError(ProblemError):
+    """`page`: HTML, for a person who came by a link."""
+
+    def __init__(self, status: int, page: str, *, headers: Mapping[str, str]) -> None:
+        super().__init__(status, HTTPStatus(status).phrase, headers=headers)
+        self.page = page
+
+
 def answer(
     request: Request,
     status: int,
@@ -126,6 +135,12 @@ def answer(
     return Response(body, status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def _place(request: Request) -> str:
+    """The route, for the log: an address may have the key of a page in it."""
+    route = request.scope.get("route")
+    return str(getattr(route, "path", "no route"))
+
+
 def install(app: FastAPI) -> None:
     """Have `app` answer every error as a problem."""
     for kind, handler in _HANDLERS.items():
@@ -134,6 +149,10 @@ def install(app: FastAPI) -> None:
 
 def _on_problem(request: Request, error: Any) -> Response:
     return answer(request, error.status, error.detail, errors=error.errors, headers=error.headers)
+
+
+def _on_page(_request: Request, error: Any) -> Response:
+    return HTMLResponse(error.page, error.status, headers=error.headers)
 
 
 def _on_refused(request: Request, error: Any) -> Response:
@@ -166,14 +185,14 @@ def _on_http(request: Request, error: Any) -> Response:
 def _on_integrity(request: Request, error: Any) -> Response:
     """Two requests at once, of which each alone was right. The row's values stay out of the answer."""
     constraint = error.orig.diag.constraint_name
-    _log.warning("constraint refused a change", extra={"constraint": constraint, "path": request.url.path})
+    _log.warning("constraint refused a change", extra={"constraint": constraint, "path": _place(request)})
     return answer(request, 409, f"another change came first (constraint {constraint}); look again and repeat it")
 
 
 def _on_database_away(request: Request, error: Any) -> Response:
     clash = isinstance(getattr(error, "orig", None), psycopg.errors.DeadlockDetected | psycopg.errors.LockNotAvailable)
     detail = "another change stands in the way" if clash else "the database does not answer"
-    _log.warning(detail, extra={"path": request.url.path})
+    _log.warning(detail, extra={"path": _place(request)})
     headers = {"Retry-After": str(RETRY_AFTER_S)}
     return answer(request, 503, f"{detail}; try again in {RETRY_AFTER_S} s", headers=headers)
 
@@ -186,11 +205,12 @@ def _on_database_error(request: Request, error: Any) -> Response:
 
 def _on_fault(request: Request, error: Any) -> Response:
     FAULTS.inc()
-    _log.error("request failed", exc_info=error, extra={"path": request.url.path, "method": request.method})
+    _log.error("request failed", exc_info=error, extra={"path": _place(request), "method": request.method})
     return answer(request, 500, "this is an error of the service; its log has the details")
 
 
 _HANDLERS: dict[type[Exception], Any] = {
+    PageError: _on_page,
     ProblemError: _on_problem,
     RefusedError: _on_refused,
     RequestValidationError: _on_invalid,

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from stressvision_control.cli.client import Row, fail, open_api
+from stressvision_control.cli.links import links, make_link
 from stressvision_control.cli.objections import objections
 from stressvision_control.cli.output import JsonOption, say, show
 from stressvision_control.privacy.pages import export_page, receipt_page
@@ -18,6 +19,8 @@ privacy = typer.Typer(no_args_is_help=True, help="What is kept of a person: show
 notices = typer.Typer(no_args_is_help=True, help="What people are told, word for word.")
 privacy.add_typer(notices, name="notices")
 privacy.add_typer(objections, name="objections")
+privacy.add_typer(links, name="links")
+privacy.command("link")(make_link)
 
 DOSSIER = ("facts.json", "dossier.es.html", "dossier.es.pdf", "dossier.en.html", "dossier.en.pdf")
 

@@ -59,6 +59,9 @@ CREATE TABLE personal_links (
 );
 CREATE INDEX personal_links_employee ON personal_links (employee_id);
 
+-- Who looked at one person is found among years of entries.
+CREATE INDEX audit_subject ON audit (subject text_pattern_ops);
+
 -- Control opens and ends looks; it can neither date one back nor make one longer.
 GRANT SELECT, DELETE ON looks, objections, personal_links TO stressvision_control;
 GRANT INSERT (employee_id, officer, reason, until, ended_at, ended_by), UPDATE (ended_at, ended_by) ON looks
@@ -72,3 +75,4 @@ GRANT USAGE ON SEQUENCE looks_id_seq, objections_id_seq, personal_links_id_seq T
 -- The worker attributes, and drops what is too old; what somebody objected to is not for it.
 GRANT SELECT (id, employee_id, raised_at, ended_at) ON objections TO stressvision_worker;
 GRANT SELECT, DELETE ON looks, personal_links TO stressvision_worker;
+GRANT SELECT ON retention_runs, profile_spans TO stressvision_control;

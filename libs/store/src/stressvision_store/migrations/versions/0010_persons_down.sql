@@ -71,3 +71,5 @@ GROUP BY p.label;
 
 DROP VIEW live_looks, consenting;
 DROP TABLE personal_links, objections, looks;
+DROP INDEX audit_subject;
+REVOKE SELECT ON profile_spans FROM stressvision_control;

@@ -1,0 +1,253 @@
+"""A person's own page: what it shows, what it lets them do, and to whom it opens."""
+
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+import httpx
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from typer.testing import CliRunner
+
+from stressvision_control.cli.app import app
+from stressvision_control.limits import Allowances
+from stressvision_store import looks, personal_links
+from stressvision_store.session import transaction
+from support.control import Control
+from support.person import Person, person
+
+pytestmark = pytest.mark.db
+__all__ = ["person"]
+
+WORDS = "No quiero que me observen.\r\nTampoco <script>alert(1)</script> {key} en mi puesto."
+
+
+@pytest.fixture
+def browser(control: Control, person: Person) -> httpx.Client:
+    """Somebody with a good link, who has no token."""
+    with transaction(person.database.engine("control")) as session:
+        _, key = personal_links.make_link(session, person.id, days=30, actor="Ana (token 2)")
+    client = control.as_role(None)
+    client.base_url = f"{control.url}/my-data/{key}/"
+    client.follow_redirects = True
+    return client
+
+
+def entries(person: Person) -> list[tuple[str, str]]:
+    rows = person.connection.execute(
+        "SELECT actor, action FROM audit WHERE subject = %s ORDER BY id", [f"employee {person.id}"]
+    ).fetchall()
+    return [(actor, action) for actor, action in rows]
+
+
+class Outside(HTMLParser):
+    """Finds what a page fetches or runs from elsewhere, and tags left open."""
+
+    VOID = frozenset({"meta", "link", "br", "img", "input", "hr"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag in {"script", "img", "iframe", "link", "object", "embed"}:
+            self.found.append(tag)
+        self.found += [f"{name}={value}" for name, value in attrs if name.startswith("on") or name == "style"]
+        self.found += [value for name, value in attrs if name in {"src", "href", "action"} and value and ":" in value]
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def check(page: str) -> None:
+    parser = Outside()
+    parser.feed(page)
+    parser.close()
+    assert parser.found == []
+    assert parser.open == []
+
+
+def test_the_page_shows_what_is_kept_and_who_looked(browser: httpx.Client, person: Person) -> None:
+    with transaction(person.database.engine("control")) as session:
+        looks.open_look(
+            session, pseudonym=person.pseudonym, officer="Rosa", actor="Rosa (token 7)",
+            reason="three alerts <in one> shift", lasting=timedelta(hours=2),
+        )  # fmt: skip
+    page = browser.get("")
+    assert page.status_code == 200
+    check(page.text)
+    for said in (
+        'lang="es"', "Mis datos", person.pseudonym, "Rosa", "three alerts &lt;in one&gt; shift",
+        "Resúmenes de cinco minutos", "No hay datos suficientes", "no hace diagnósticos", "Vigente",
+    ):  # fmt: skip
+        assert said in page.text, said
+    assert "Ana Quispe" not in page.text, "a link that went astray tells no name"
+    english = browser.get("", params={"lang": "en"}).text
+    check(english)
+    assert 'lang="en"' in english
+    assert "not enough data" in english
+    assert entries(person)[-1] == ("employee", "my_data.visit")
+    assert "my_data.visit" not in page.text, "one's own visits are no look"
+
+
+def test_a_month_is_told_in_words_and_drawn(browser: httpx.Client, person: Person) -> None:
+    person.connection.execute("DELETE FROM rollup_shifts")
+    today = datetime.now(UTC).date()
+    for ago in range(1, 21):
+        tired, observed = (400 if ago == 1 else 50 + ago), (10 if ago == 5 else 1000)
+        person.connection.execute(
+            "INSERT INTO rollup_shifts (employee_id, shift_id, shift_date, site_id, starts_at, ends_at, scheduled_ms, "
+            "state, revision, windows, captured_ms, observed_ms, neutral_ms, stress_ms, sad_ms, happy_ms, fatigue_ms, "
+            "neutral_weight, stress_weight, sad_weight, happy_weight, fatigue_weight, stress_episodes, "
+            "fatigue_episodes, model_versions) SELECT %s, 1, %s, 1, %s::date + interval '13 h', %s::date + "
+            "interval '21 h', 2000, 'final', 0, 5, 1000, %s, 0, 10, 0, 0, %s, 0, 0, 0, 0, 0, 0, 0, '{m1}'",
+            [person.id, *[today - timedelta(days=ago)] * 3, observed, tired],
+        )
+    page = browser.get("", params={"lang": "en"}).text
+    check(page)
+    assert "In 19 shifts with enough data, the usual for you was between 5" in page
+    assert "That is more than usual for you" in page
+    assert len(re.findall('class="share"', page)) == 2 * 19, "one drawing for a phone, one for a screen"
+    assert len(re.findall('class="thin"', page)) == 2
+    assert ">Stress<" in page
+    person.connection.execute("UPDATE sites SET profile = 'fatigue_only'")
+    assert ">Stress<" not in browser.get("", params={"lang": "en"}).text
+    person.connection.execute("UPDATE sites SET profile = 'off'")
+    assert "the system is off" in browser.get("", params={"lang": "en"}).text
+
+
+def test_nothing_is_kept_by_a_browser_nor_told_to_others(browser: httpx.Client) -> None:
+    for path in ("", "object", "withdraw", "take-back"):
+        headers = browser.get(path).headers
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["Referrer-Policy"] == "no-referrer"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert "noindex" in headers["X-Robots-Tag"]
+        policy = headers["Content-Security-Policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+
+
+def test_who_objects_says_so_once_more_and_can_take_it_back(browser: httpx.Client, person: Person) -> None:
+    browser.get("object")
+    assert person.count("objections") == 0, "looking changes nothing"
+    assert browser.post("object", data={"words": "   "}).status_code == 422
+
+    done = browser.post("object", data={"words": WORDS})
+    assert done.status_code == 200
+    check(done.text)
+    assert "Su oposición quedó registrada" in done.text
+    assert "En espera por su oposición" in done.text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; {key}" in done.text
+    row = person.connection.execute("SELECT recorded_by, state, text FROM objections").fetchone()
+    assert row == ("employee", "open", WORDS.replace("\r\n", "\n"))
+    assert "Ya estaba así" in browser.post("object", data={"words": WORDS}).text
+
+    assert "Su oposición quedó retirada" in browser.post("take-back").text
+    assert "Ya estaba así" in browser.post("take-back").text
+    assert person.count("objections", state="taken_back") == 1
+
+
+def test_who_withdraws_needs_no_reason(browser: httpx.Client, person: Person) -> None:
+    done = browser.post("withdraw", params={"lang": "en"})
+    assert "Your consent is withdrawn" in done.text
+    assert "Not active" in done.text
+    assert "Withdraw my consent" not in done.text
+    assert person.count("consents", employee_id=person.id, withdrawn_by="employee") == 1
+    assert ("employee", "consent.withdraw") in entries(person)
+    assert "nothing has changed" in browser.post("withdraw", params={"lang": "en"}).text
+    person.drain()
+    assert browser.get("").status_code == 200
+
+
+def test_a_decision_is_shown_with_its_reason(browser: httpx.Client, control: Control, person: Person) -> None:
+    browser.post("object", data={"words": WORDS})
+    body = {"decision": "rejected", "reason": "the law asks for breaks & for this"}
+    assert control.as_role("privacy").post("/v1/objections/1/decide", json=body).status_code == 200
+    page = browser.get("").text
+    assert "No aceptada el" in page
+    assert "the law asks for breaks &amp; for this" in page
+
+
+def test_all_of_it_can_be_taken_along(browser: httpx.Client, person: Person) -> None:
+    data = browser.get("data.json")
+    assert 'attachment; filename="data.json"' in data.headers["Content-Disposition"]
+    found = json.loads(data.text)
+    assert found["counts"]["observations"] == 62
+    assert found["personal_links"][0]["made_by"] == "Ana (token 2)"
+    assert "key_hash" not in data.text
+    assert found["looks"][-1]["action"] == "my_data.export"
+    page = browser.get("data.html", params={"lang": "en"})
+    assert "Your data in Stress Vision" in page.text
+    assert 'filename="data.en.html"' in page.headers["Content-Disposition"]
+
+
+def test_a_link_opens_one_person_until_it_ends(browser: httpx.Client, control: Control, person: Person) -> None:
+    assert browser.get("").status_code == 200
+    for change in ("expires_at = now()", "expires_at = now() + interval '1 d', revoked_at = now()"):
+        person.connection.execute("UPDATE personal_links SET made_at = now() - interval '2 d', " + change)  # type: ignore[operator]
+        gone = browser.get("")
+        assert gone.status_code == 404
+        assert "Este enlace no sirve" in gone.text
+        assert gone.text == control.as_role(None).get(f"{control.url}/my-data/{'x' * 43}").text, "as an unknown one"
+        assert browser.post("withdraw").status_code == 404
+    assert person.connection.execute("SELECT count(*) FROM consents WHERE withdrawn_at IS NOT NULL").fetchone() == (0,)
+
+
+def test_guessing_is_slowed_down(browser: httpx.Client, control: Control) -> None:
+    with control.client(None) as guesser:
+        seen = [guesser.get(f"/my-data/{number:043d}").status_code for number in range(12)]
+        assert seen == [404] * 10 + [429] * 2
+        assert "Demasiadas visitas" in guesser.get("/my-data/x").text
+    assert browser.get("").status_code == 200, "a good link passes"
+
+
+def test_one_link_is_not_visited_without_end(browser: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Allowances, "spend", lambda _self, caller: 0.0 if len(caller) == 16 else 7.2)
+    answer = browser.get("", params={"lang": "en"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "8")
+    assert "Try again in 8 seconds" in answer.text
+
+
+def test_links_are_a_privacy_officers_to_make(
+    control: Control, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRESSVISION_CONTROL_URL", control.url)
+    monkeypatch.setenv("STRESSVISION_TOKEN", control.token("privacy", "admin"))
+
+    def run(*words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["privacy", *words])
+        assert result.exit_code == code, (result.output, result.stderr, result.exception)
+        return result.stdout
+
+    url = run("link", person.pseudonym, "--days", "5").strip()
+    assert httpx.get(url).status_code == 200
+    made = json.loads(run("link", person.pseudonym, "--address", "https://people.example/", "--json"))
+    assert made["url"].startswith("https://people.example/my-data/")
+    run("link", person.pseudonym, "--days", "91", code=1)
+    rows = json.loads(run("links", "list", "--employee", person.pseudonym, "--json"))
+    assert [row["id"] for row in rows] == [1, 2]
+    assert not any(url.rsplit("/", 1)[1] in str(row) for row in rows)
+    run("links", "revoke", "1")
+    assert httpx.get(url).status_code == 404
+    for role in ("operator", "hr", "safety", "ml"):
+        body = {"employee_id": person.id}
+        assert control.as_role(role).post("/v1/privacy/links", json=body).status_code == 403
+
+
+def test_the_key_is_nowhere_in_the_database(browser: httpx.Client, person: Person) -> None:
+    browser.get("")
+    key = str(browser.base_url).rstrip("/").rsplit("/", 1)[1]
+    with psycopg.connect(person.database.url("owner"), row_factory=dict_row) as connection:
+        for table in ("personal_links", "audit"):
+            assert key not in str(connection.execute(f"SELECT t::text FROM {table} t").fetchall())  # type: ignore[arg-type]
