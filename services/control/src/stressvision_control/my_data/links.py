@@ -45,7 +45,9 @@ def make_personal_link(session: SessionDep, caller: CallerDep, body: NewLink) ->
 
 
 @router.get("", summary="List links, without their keys", **officers)
-def list_personal_links(session: SessionDep, page: PageDep, employee_id: Annotated[Id | None, Query()] = None) -> Page[LinkView]:
+def list_personal_links(
+    session: SessionDep, page: PageDep, employee_id: Annotated[Id | None, Query()] = None
+) -> Page[LinkView]:
     rows = personal_links.list_links(session, employee_id=employee_id, after=page.after, limit=page.limit)
     return paged([LinkView.model_validate(row) for row in rows], page.limit)
 
