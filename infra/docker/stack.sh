@@ -13,6 +13,7 @@ case $verb in
       docker compose logs --tail 20 >&2
       exit 1
     }
+    docker compose run --rm access || echo "Grafana's organisations are as they were" >&2
     cat <<'TEXT'
 
 Everything is up and healthy (Docker Compose).

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from native.access import give_access
 from native.binaries import ALERTMANAGER, find_optional
 from native.configs import write_prometheus, write_redis
 from native.layout import MARKER, ROOT, Layout
@@ -69,6 +70,11 @@ def up(layout: Layout) -> None:
         renewed = _bring_schema_up(layout)
         _install_model(layout, anew=renewed)
         _start(layout, supervisor, rest)
+        for part in rest:
+            if part.name == "grafana":
+                with step("Grafana's organisations"):
+                    said = give_access(part, layout)
+                say("\n".join(f"    {line}" for line in said.splitlines()))
     tell_where_to_look(layout)
 
 

@@ -10,7 +10,7 @@ import yaml
 from native.dotenv import read_dotenv
 from native.layout import ROOT
 
-OURS = ("migrate", "ingest", "control", "model", "worker", "beat", "trainer")
+OURS = ("migrate", "ingest", "control", "model", "worker", "beat", "trainer", "access")
 ONE_SHOT = ("migrate", "model")
 DESIGN_PORTS = {
     "ingest": "127.0.0.1:8000:8000",
@@ -23,6 +23,7 @@ DESIGN_PORTS = {
 }
 OPTIONAL_FILES = {
     "STRESSVISION_ALERT_CHANNELS": "/dev/null",
+    "STRESSVISION_GRAFANA_PEOPLE": "/dev/null",
     "STRESSVISION_ALERTMANAGER_CONFIG": "./infra/alertmanager/alertmanager.yml",
 }
 """Mounted where `.env` names none."""

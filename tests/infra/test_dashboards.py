@@ -14,6 +14,7 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.cog.runtime import register_dataquery_variant
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from grafana.access.wishes import AUDIENCES
 from grafana.generate import queries, writing
 from stressvision_store.alerts import wilson
 from support.database import Cluster, Database, create_database, drop_database
@@ -114,18 +115,20 @@ def test_method_and_limits_are_stated(board: dict[str, Any]) -> None:
 def test_data_sources_are_named_by_uid(board: dict[str, Any]) -> None:
     provisioned = yaml.safe_load((PROVISIONING / "datasources" / "datasources.yml").read_text())
     known = {source["uid"]: source["type"] for source in provisioned["datasources"]}
+    known |= {uid: queries.POSTGRES for audience in AUDIENCES for uid in audience.sources}
     for panel in panels(board):
         for target in panel.get("targets", []):
             assert known[target["datasource"]["uid"]] == target["datasource"]["type"]
 
 
-def test_every_provider_finds_its_folder() -> None:
-    providers = yaml.safe_load((PROVISIONING / "dashboards" / "dashboards.yml").read_text())["providers"]
+def test_every_folder_of_dashboards_has_an_audience() -> None:
+    folders = {folder.name: folder.uid for audience in AUDIENCES for folder in audience.folders}
+    (provider,) = yaml.safe_load((PROVISIONING / "dashboards" / "dashboards.yml").read_text())["providers"]
 
-    assert {Path(provider["options"]["path"]).name for provider in providers} == {
-        path.name for path in writing.FOLDER.iterdir()
-    }
-    assert all(provider["allowUiUpdates"] is False and provider["disableDeletion"] for provider in providers)
+    assert set(folders) == {path.name for path in writing.FOLDER.iterdir()}
+    assert folders[Path(provider["options"]["path"]).name] == provider["folderUid"]
+    assert provider["allowUiUpdates"] is False
+    assert provider["disableDeletion"]
 
 
 def test_groups_have_no_person_and_no_ranking() -> None:
