@@ -7,7 +7,7 @@ import traceback
 
 from benchmarks.results import ROOT, Entry, show, write
 
-PARTS = ("ingest", "rollups", "alerts", "dashboards", "agent")
+PARTS = ("ingest", "rollups", "alerts", "dashboards", "privacy", "agent")
 """Modules of this folder with a `run() -> list[Entry]`. One that is not there is left out, and said so."""
 
 
