@@ -84,7 +84,7 @@ def test_page_and_paper_say_the_same(reader: Session, language: str, words: list
     paper = PdfReader(io.BytesIO(render(figures, language, "pdf")))  # type: ignore[arg-type]
     text = " ".join(" ".join(sheet.extract_text() for sheet in paper.pages).split())
 
-    for word in [*words, *(TEXTS[language][f"method_{n}"] for n in range(1, 5))]:  # type: ignore[index]
+    for word in [*words, *(TEXTS[language][f"method_{n}"].format(k=5) for n in range(1, 5))]:  # type: ignore[index]
         assert word in page.replace("&#34;", '"')
         assert word in text
     assert page.count("<svg role=") == 3
@@ -199,8 +199,8 @@ def test_nothing_of_a_withheld_cell_is_anywhere(shared: Database, data: st.DataO
         )
 
     with transaction(shared.engine("control")) as reader:
-        cells = period_cells(reader, site_id=1, first_date=MONDAY, last_date=MONDAY + timedelta(days=6))
-        table = cells_csv(cells)
+        cells, _ = period_cells(reader, site_id=1, first_date=MONDAY, last_date=MONDAY + timedelta(days=6))
+        table = cells_csv(cells, with_moods=True)
         reports = [week_figures(reader, site_id=1, monday=MONDAY)]
         reports += [shift_figures(reader, site_id=1, shift_id=shift, day=MONDAY) for shift in range(1, shifts + 1)]
         pages = [render(report, "en", "html").decode() for report in reports]
@@ -222,10 +222,10 @@ def test_a_name_is_no_formula_in_a_spreadsheet(database: Database) -> None:
         connection.execute("UPDATE areas SET name = '=1+1'")
     write_cells(database, [GivenCell(1, 1, DAY, 8)])
     with transaction(database.engine("control")) as reader:
-        cells = period_cells(reader, site_id=1, first_date=DAY, last_date=DAY)
+        cells, _ = period_cells(reader, site_id=1, first_date=DAY, last_date=DAY)
         page = render(shift_figures(reader, site_id=1, shift_id=1, day=DAY), "en", "html")
 
-    assert "\n'=1+1,T1," in cells_csv(cells)
+    assert "\n'=1+1,T1," in cells_csv(cells, with_moods=False)
     assert b"=1+1" in page
 
 

@@ -12,7 +12,7 @@ from support.rollups import COLUMNS
 
 @dataclass(frozen=True)
 class GivenCell:
-    """`tired`, `stressed`: shares of the observed time; half of the scheduled time was observed."""
+    """`tired`, `stressed`, `sad`, `happy`: shares of the observed time; half of the scheduled time was observed."""
 
     area: int
     shift: int
@@ -20,6 +20,8 @@ class GivenCell:
     people: int
     tired: float = 0.1
     stressed: float = 0.2
+    sad: float = 0.0
+    happy: float = 0.0
     observed_of_scheduled: float = 0.5
 
 
@@ -49,11 +51,12 @@ def write_cells(database: Database, cells: list[GivenCell]) -> None:
     with psycopg.connect(database.url("owner"), autocommit=True) as connection:
         for cell in cells:
             observed = cell.people * 3_600_000
-            tired, stressed = round(observed * cell.tired), round(observed * cell.stressed)
+            shares = (cell.stressed, cell.sad, cell.happy, cell.tired)
+            seen = [round(observed * share) for share in shares]
             row = [
                 cell.area, cell.shift, cell.day, 1, cell.people, cell.day, cell.day,
                 round(observed / cell.observed_of_scheduled), "final", 0,
-                1, observed, observed, observed - tired - stressed, stressed, 0, 0, tired, 0, 0, 0, 0, 0, 1,
+                1, observed, observed, observed - sum(seen), *seen, 0, 0, 0, 0, 0, 1,
                 2 * cell.people, ["m1"],
             ]  # fmt: skip
             connection.execute(f"INSERT INTO rollup_areas ({names}) VALUES ({values})", row)  # type: ignore[call-overload]

@@ -4,7 +4,7 @@ import logging
 
 from sqlalchemy import Engine
 
-from stressvision_store.reports.kept import make_report, reports_due
+from stressvision_store.reports.kept import drop_narrowed, make_report, reports_due
 from stressvision_store.session import transaction
 from stressvision_worker.report_metrics import FAILURES, MADE
 
@@ -17,7 +17,10 @@ AT_ONCE = 20
 def make_due_reports(engine: Engine) -> int:
     """Make what is due, each in a transaction of its own; one that fails stops no other. Return how many were made."""
     with transaction(engine) as session:
+        dropped = drop_narrowed(session)
         due = reports_due(session, AT_ONCE)
+    if dropped:
+        log.info("reports made under a wider profile are gone", extra={"reports": dropped})
     made = 0
     for each in due:
         try:

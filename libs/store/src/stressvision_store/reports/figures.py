@@ -19,12 +19,18 @@ BASELINE_DAYS: Final = 28
 FEWEST_DAYS: Final = 7
 """With fewer days before, there is no telling what is usual."""
 
-Measure = Literal["fatigue_share", "stress_share"]
+WITH_MOODS: Final = "full"
+"""The profile under which figures of groups say of signs of sadness and joy, too."""
+
+Measure = Literal["fatigue_share", "stress_share", "sad_share", "happy_share"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One area × shift × day as published. Shares are of observed time; None says not enough data."""
+    """One area × shift × day as published. Shares are of observed time; None says not enough data.
+
+    `sad_share` and `happy_share` exist under the profile `full` alone. `k`: how many people a group had at least.
+    """
 
     area: str
     shift: str
@@ -36,8 +42,10 @@ class Cell:
     fatigue_share: float | None
     stress_episodes_per_hour: float | None
     fatigue_episodes_per_hour: float | None
-    state: str
-    computed_at: datetime
+    sad_share: float | None
+    happy_share: float | None
+    k: int
+    published_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +77,7 @@ class Figures:
     site: str
     time_zone: str
     with_stress: bool
+    with_moods: bool
     shift: str | None
     starts: time | None
     ends: time | None
@@ -79,7 +88,10 @@ class Figures:
     all_cells: int
     withheld_cells: int
     thin_cells: int
-    computed_at: datetime | None
+
+    @property
+    def published_at(self) -> datetime | None:
+        return max((cell.published_at for cell in self.cells), default=None)
 
     def mean(self, measure: Measure) -> float | None:
         return weighted(self.cells, lambda cell: getattr(cell, measure))
@@ -108,7 +120,8 @@ _SITE = "SELECT site, time_zone, profile FROM hr.sites WHERE site_id = :site_id"
 _SHIFT = "SELECT shift, starts, ends FROM hr.shifts WHERE shift_id = :shift_id AND site_id = :site_id"
 _CELLS = """
 SELECT area, shift, shift_date, people, observed_hours::float, coverage::float, stress_share::float,
-    fatigue_share::float, stress_episodes_per_hour::float, fatigue_episodes_per_hour::float, state, computed_at
+    fatigue_share::float, stress_episodes_per_hour::float, fatigue_episodes_per_hour::float,
+    sad_share::float, happy_share::float, k, published_at
 FROM hr.group_shifts
 WHERE site_id = :site_id AND shift_date BETWEEN :since AND :until
   AND (:shift_id ::integer IS NULL OR shift_id = :shift_id)
@@ -131,12 +144,12 @@ def week_figures(session: Session, *, site_id: int, monday: date) -> Figures:
     return _figures(session, site_id, None, monday, monday + timedelta(days=6))
 
 
-def period_cells(session: Session, *, site_id: int, first_date: date, last_date: date) -> list[Cell]:
-    """Every published cell of a site in these days, both included; a year at most."""
+def period_cells(session: Session, *, site_id: int, first_date: date, last_date: date) -> tuple[list[Cell], bool]:
+    """Every published cell of a site in these days, both included; a year at most. And whether they have moods."""
     if not timedelta(0) <= last_date - first_date <= timedelta(days=366):
         raise InvalidError("the last day is not before the first, nor more than a year after", field="last_date")
-    _found(session, _SITE, "site", site_id=site_id)
-    return _cells(session, site_id, None, first_date, last_date)
+    _, _, profile = _found(session, _SITE, "site", site_id=site_id)
+    return _cells(session, site_id, None, first_date, last_date), profile == WITH_MOODS
 
 
 def monday_of(week: str) -> date:
@@ -176,6 +189,7 @@ def _figures(session: Session, site_id: int, shift_id: int | None, first: date, 
         site=str(site),
         time_zone=str(time_zone),
         with_stress=profile != "fatigue_only",
+        with_moods=profile == WITH_MOODS,
         shift=None if shift is None else str(shift),
         starts=starts if isinstance(starts, time) else None,
         ends=ends if isinstance(ends, time) else None,
@@ -186,7 +200,6 @@ def _figures(session: Session, site_id: int, shift_id: int | None, first: date, 
         all_cells=int(counts.cells),
         withheld_cells=int(counts.withheld),
         thin_cells=int(counts.thin),
-        computed_at=max((cell.computed_at for cell in inside), default=None),
     )
 
 

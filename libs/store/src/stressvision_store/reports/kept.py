@@ -10,6 +10,8 @@ from sqlmodel import Session, col, select
 
 from stressvision_store.alert_tables import KeptReport
 from stressvision_store.paging import take
+from stressvision_store.profiles import STRICTEST_FIRST
+from stressvision_store.refusals import NotFoundError
 from stressvision_store.reports.figures import Figures, shift_figures, week_figures
 from stressvision_store.reports.rendering import Format, render
 from stressvision_store.reports.texts import Language
@@ -43,6 +45,18 @@ ORDER BY w.kind, w.first_date, w.site_id, w.shift_id LIMIT :limit
 """A shift's report is due when its figures are published; a week's on Monday at nine in the morning, and again when
 more of its days are published later. An erasure takes reports away, which are then due again. The last days only.
 """
+
+
+_ORDER = f"ARRAY[{', '.join(repr(profile) for profile in STRICTEST_FIRST)}]"
+_NARROWED = f"""
+coalesce(array_position({_ORDER}, (SELECT s.profile::text FROM sites s WHERE s.id = reports.site_id))
+    < array_position({_ORDER}, (
+        SELECT p.profile::text FROM profile_periods p WHERE p.site_id = reports.site_id AND p.since <= reports.made_at
+        ORDER BY p.since DESC LIMIT 1)), false)
+"""  # noqa: S608
+"""Of a report: it was made under a wider profile than its site has now, and so may say what is no longer to be said."""
+_DROP = text(f"DELETE FROM reports WHERE {_NARROWED}")  # noqa: S608
+_SAYABLE = text(f"NOT {_NARROWED}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +110,24 @@ def _now(session: Session) -> datetime:
     return now
 
 
+def drop_narrowed(session: Session) -> int:
+    """Delete what was made under a wider profile than the site has now; return how many reports."""
+    return int(session.execute(_DROP).rowcount)  # type: ignore[attr-defined]
+
+
+def load_report(session: Session, report_id: int) -> KeptReport:
+    """Raise `NotFoundError`, also for one that was made under a wider profile than the site has now."""
+    found = session.exec(select(KeptReport).where(KeptReport.id == report_id, _SAYABLE)).first()
+    if found is None:
+        raise NotFoundError(f"there is no report {report_id}")
+    return found
+
+
 def list_reports(
     session: Session, *, site_id: int | None, kind: str | None, after: int | None, limit: int
 ) -> Sequence[KeptReport]:
-    """Newest first."""
-    statement = select(KeptReport).options(defer(KeptReport.content))  # type: ignore[arg-type]
+    """Newest first, without those that were made under a wider profile than the site has now."""
+    statement = select(KeptReport).options(defer(KeptReport.content)).where(_SAYABLE)  # type: ignore[arg-type]
     if site_id is not None:
         statement = statement.where(KeptReport.site_id == site_id)
     if kind is not None:

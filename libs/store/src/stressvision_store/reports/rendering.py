@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 from typing import Any, Final, Literal
 from xml.sax.saxutils import escape
 
@@ -20,6 +20,7 @@ from stressvision_store.reports.sheet import Sheet, lay_out
 from stressvision_store.reports.texts import Language
 
 Format = Literal["html", "pdf"]
+MOODS: Final = ("sad_share", "happy_share")
 MEDIA_TYPES: Final[dict[Format, str]] = {"html": "text/html; charset=utf-8", "pdf": "application/pdf"}
 
 _PLAIN = ParagraphStyle("plain", fontName="Helvetica", fontSize=9, leading=12)
@@ -35,13 +36,15 @@ def render(figures: Figures, language: Language, kind: Format) -> bytes:
     return _page(sheet) if kind == "html" else _paper(sheet)
 
 
-def cells_csv(cells: Sequence[Cell]) -> str:
-    """Published cells as they are; what is empty is not enough data."""
+def cells_csv(cells: Sequence[Cell], *, with_moods: bool) -> str:
+    """Published cells as they are; what is empty is not enough data. Without moods there are no columns for them."""
+    names = [item.name for item in fields(Cell) if with_moods or item.name not in MOODS]
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([item.name for item in fields(Cell)])
+    writer.writerow(names)
     for cell in cells:
-        writer.writerow(["" if value is None else _inert(value) for value in astuple(cell)])
+        values = (getattr(cell, name) for name in names)
+        writer.writerow(["" if value is None else _inert(value) for value in values])
     return file.getvalue()
 
 

@@ -3,12 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from stressvision_store.reports import drawings
 from stressvision_store.reports.figures import Cell, Figures, Measure, weighted
 from stressvision_store.reports.texts import TEXTS, Language
+
+MOODS: Final[tuple[tuple[str, Measure], ...]] = (("sad", "sad_share"), ("happy", "happy_share"))
+SMALLEST: Final = 5
+"""The fewest people that any published group may have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +55,14 @@ def lay_out(figures: Figures, language: Language) -> Sheet:
         rows=rows,
         note=None if figures.cells else words["nothing"],
         method_title=words["method_title"],
-        method=tuple(words[f"method_{n}"] for n in range(1, 5)),
+        method=_method(figures, words),
     )
+
+
+def _method(figures: Figures, words: dict[str, str]) -> tuple[str, ...]:
+    smallest = min((cell.k for cell in figures.cells), default=SMALLEST)
+    said = [words[f"method_{n}"].format(k=smallest) for n in range(1, 5)]
+    return (*said, words["method_moods"]) if figures.with_moods else tuple(said)
 
 
 def share_text(share: float | None, words: dict[str, str]) -> str:
@@ -71,6 +81,8 @@ def _facts(figures: Figures, words: dict[str, str]) -> list[tuple[str, str]]:
     for name, measure in measures:
         facts.append((words[name], _compared(figures, measure, words)))
         facts.append((words["usual"], _usual(figures, measure, words)))
+    if figures.with_moods:
+        facts += [(words[name], share_text(figures.mean(measure), words)) for name, measure in MOODS]
     coverage = figures.coverage
     facts.append((words["coverage"], words["none"] if coverage is None else f"{coverage * 100:.0f} %"))
 
@@ -83,10 +95,9 @@ def _facts(figures: Figures, words: dict[str, str]) -> list[tuple[str, str]]:
         (words["withheld"], counted(figures.withheld_cells)),
         (words["thin"], counted(figures.thin_cells)),
     ]
-    if figures.computed_at is not None:
-        local = figures.computed_at.astimezone(ZoneInfo(figures.time_zone))
-        facts.append((words["computed"], f"{local:%Y-%m-%d %H:%M}"))
-        facts.append((words["state"], ", ".join(words[state] for state in sorted({c.state for c in figures.cells}))))
+    if figures.published_at is not None:
+        local = figures.published_at.astimezone(ZoneInfo(figures.time_zone))
+        facts.append((words["published_at"], f"{local:%Y-%m-%d %H:%M}"))
     return facts
 
 
@@ -121,7 +132,7 @@ def _plots(figures: Figures, words: dict[str, str]) -> list[tuple[str, Any]]:
     return plots
 
 
-def _measures(cells: Sequence[Cell], with_stress: bool, words: dict[str, str]) -> list[str]:
+def _measures(cells: Sequence[Cell], figures: Figures, words: dict[str, str]) -> list[str]:
     """Coverage, shares and episodes of some cells together."""
     coverage = weighted(cells, lambda cell: cell.coverage)
     episodes = weighted(cells, lambda cell: cell.fatigue_episodes_per_hour)
@@ -130,20 +141,24 @@ def _measures(cells: Sequence[Cell], with_stress: bool, words: dict[str, str]) -
         share_text(weighted(cells, lambda cell: cell.fatigue_share), words),
         words["none"] if episodes is None else f"{episodes:.2f}",
     ]
-    if with_stress:
+    if figures.with_stress:
         shown.insert(2, share_text(weighted(cells, lambda cell: cell.stress_share), words))
+    if figures.with_moods:
+        shown.append(share_text(weighted(cells, lambda cell: cell.sad_share), words))
+        shown.append(share_text(weighted(cells, lambda cell: cell.happy_share), words))
     return shown
 
 
 def _columns(figures: Figures, words: dict[str, str]) -> list[str]:
     names = ["coverage_short", "fatigue_short", *(["stress_short"] if figures.with_stress else []), "episodes_short"]
+    names += [f"{name}_short" for name, _ in MOODS] if figures.with_moods else []
     return [words[name] for name in names]
 
 
 def _shift_table(figures: Figures, words: dict[str, str]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
     header = (words["area"], words["people"], words["hours"], *_columns(figures, words))
     rows = [
-        (cell.area, str(cell.people), f"{cell.observed_hours:.0f}", *_measures([cell], figures.with_stress, words))
+        (cell.area, str(cell.people), f"{cell.observed_hours:.0f}", *_measures([cell], figures, words))
         for cell in figures.cells
     ]
     return header, tuple(rows)
@@ -156,5 +171,5 @@ def _week_table(figures: Figures, words: dict[str, str]) -> tuple[tuple[str, ...
     for (area, shift), group in groupby(ordered, key=lambda cell: (cell.area, cell.shift)):
         cells = list(group)
         hours = f"{sum(cell.observed_hours for cell in cells):.0f}"
-        rows.append((area, shift, str(len(cells)), hours, *_measures(cells, figures.with_stress, words)))
+        rows.append((area, shift, str(len(cells)), hours, *_measures(cells, figures, words)))
     return header, tuple(rows)

@@ -26,11 +26,9 @@ TEXTS: Final[dict[Language, dict[str, str]]] = {
         "withheld": "Celdas reservadas (grupos pequeños)",
         "thin": "Celdas con datos insuficientes",
         "of_cells": "{count} de {all} en la sede y los días del informe",
-        "computed": "Calculado por última vez",
-        "state": "Estado de las cifras",
-        "final": "definitivas",
-        "provisional": "provisionales",
-        "revised": "corregidas",
+        "published_at": "Última publicación de una cifra de este informe",
+        "sad": "Tiempo observado con expresión aparente de tristeza",
+        "happy": "Tiempo observado con expresión aparente de alegría",
         "none": "no hay datos suficientes",
         "at_most": "1 % o menos",
         "at_least": "99 % o más",
@@ -40,6 +38,8 @@ TEXTS: Final[dict[Language, dict[str, str]]] = {
         "coverage_short": "Cobertura",
         "fatigue_short": "Cansancio",
         "stress_short": "Estrés",
+        "sad_short": "Tristeza aparente",
+        "happy_short": "Alegría aparente",
         "episodes_short": "Episodios de cansancio por hora",
         "days_short": "Días publicados",
         "areas_plot": "Signos de cansancio por área, en orden alfabético; en gris, lo habitual de la sede",
@@ -52,7 +52,8 @@ TEXTS: Final[dict[Language, dict[str, str]]] = {
             "siente nadie y no es un diagnóstico. Ninguna imagen sale del dispositivo y no hay reconocimiento facial."
         ),
         "method_2": (
-            "Cada cifra es de un grupo de 5 personas o más y de un turno terminado. Los grupos menores se reservan, y "
+            "Cada cifra es de un grupo de {k} personas o más y de un turno terminado; se publica una vez y no cambia. "
+            "Sólo se retira cuando se suprime a una persona del grupo. Los grupos menores se reservan, y "
             "a veces también el grupo vecino más pequeño, para que no se puedan deducir restando. Reservado y «no hay "
             "datos suficientes» no significan cero. Con menos del 20 % del tiempo previsto observado no se publica "
             "ninguna proporción. Las proporciones se redondean al 1 %."
@@ -62,6 +63,10 @@ TEXTS: Final[dict[Language, dict[str, str]]] = {
             "más y menos dos desviaciones de los 28 días anteriores de la misma sede y selección; estar fuera es una "
             "razón para preguntar, no una conclusión. El cansancio visto sólo en el rostro se reconoce de forma "
             "moderada: hay avisos de más y de menos."
+        ),
+        "method_moods": (
+            "El perfil de esta sede permite además la mezcla de expresiones aparentes: tristeza y alegría son cómo se "
+            "ve un rostro, no un estado de ánimo, y no sirven para evaluar el ambiente ni a nadie."
         ),
         "method_4": (
             "Este informe no sirve para comparar personas ni equipos, ni para decidir sobre contratación, evaluación "
@@ -89,11 +94,9 @@ TEXTS: Final[dict[Language, dict[str, str]]] = {
         "withheld": "Cells withheld (small groups)",
         "thin": "Cells with too little data",
         "of_cells": "{count} of {all} at the site on the days of the report",
-        "computed": "Last computed",
-        "state": "State of the figures",
-        "final": "final",
-        "provisional": "provisional",
-        "revised": "revised",
+        "published_at": "Last publication of a figure in this report",
+        "sad": "Observed time with an apparent expression of sadness",
+        "happy": "Observed time with an apparent expression of joy",
         "none": "not enough data",
         "at_most": "1 % or less",
         "at_least": "99 % or more",
@@ -103,6 +106,8 @@ TEXTS: Final[dict[Language, dict[str, str]]] = {
         "coverage_short": "Coverage",
         "fatigue_short": "Tiredness",
         "stress_short": "Stress",
+        "sad_short": "Apparent sadness",
+        "happy_short": "Apparent joy",
         "episodes_short": "Episodes of tiredness per hour",
         "days_short": "Days published",
         "areas_plot": "Signs of tiredness by area, in alphabetical order; in grey, what is usual at this site",
@@ -116,7 +121,8 @@ TEXTS: Final[dict[Language, dict[str, str]]] = {
             "recognised."
         ),
         "method_2": (
-            "Each figure is of a group of 5 people or more and of a shift that is over. Smaller groups are withheld, "
+            "Each figure is of a group of {k} people or more and of a shift that is over; it is published once and "
+            "does not change. It is only withdrawn, when a person of the group is erased. Smaller groups are withheld, "
             "and at times the smallest neighbouring group too, so that nothing follows by subtraction. Withheld and "
             '"not enough data" do not mean zero. Below 20 % of the scheduled time observed no share is published. '
             "Shares are rounded to 1 %."
@@ -126,6 +132,10 @@ TEXTS: Final[dict[Language, dict[str, str]]] = {
             "deviations of the 28 days before, of the same site and selection; being outside is a reason to ask, not "
             "a conclusion. Tiredness seen in the face alone is recognised moderately well: some signs are missed and "
             "some are mistaken."
+        ),
+        "method_moods": (
+            "The profile of this site allows the mix of apparent expressions, too: sadness and joy are what a face "
+            "looks like, not a mood, and are no measure of morale or of anyone."
         ),
         "method_4": ("This report is not for comparing people or teams, nor for hiring, appraisal or discipline."),
     },

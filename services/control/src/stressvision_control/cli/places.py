@@ -46,7 +46,11 @@ def change_profile(
     reason: Annotated[str | None, typer.Option(help="Why; needed to widen it.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Narrow what may exist at a site at once, or propose to widen it: off, fatigue_only, safety, full."""
+    """Narrow what may exist at a site at once, or propose to widen it.
+
+    off: nothing. fatigue_only: tiredness. safety: all labels and both conditions; figures of groups leave sad and happy
+    out. full: figures of groups say them, too.
+    """
     api = open_api(context, as_json=as_json)
     change = api.put(f"/v1/sites/{api.site(site)}/profile", {"profile": profile, "reason": reason})
     if change["state"] == "proposed":

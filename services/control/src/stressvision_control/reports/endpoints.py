@@ -10,7 +10,6 @@ from stressvision_control.fields import Day, Id, PathId
 from stressvision_control.reports.schemas import ReportView
 from stressvision_control.security import Role, allow
 from stressvision_store.alert_tables import KeptReport
-from stressvision_store.paging import one
 from stressvision_store.reports.figures import monday_of, period_cells, shift_figures, week_figures
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
@@ -85,13 +84,19 @@ def export_cells(
 ) -> Response:
     from stressvision_store.reports.rendering import cells_csv
 
-    cells = period_cells(session, site_id=site_id, first_date=first_date, last_date=last_date)
-    return Response(cells_csv(cells), media_type="text/csv; charset=utf-8", headers={"Cache-Control": "no-store"})
+    cells, with_moods = period_cells(session, site_id=site_id, first_date=first_date, last_date=last_date)
+    return Response(
+        cells_csv(cells, with_moods=with_moods),
+        media_type="text/csv; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 @router.get("/{report_id}", summary="Show a report made on schedule", **allow(*READERS, response=DOCUMENT))
 def show_site_report(session: SessionDep, report_id: PathId) -> Response:
-    kept = one(session, KeptReport, report_id, "report")
+    from stressvision_store.reports.kept import load_report
+
+    kept = load_report(session, report_id)
     return _document(kept.content, "pdf" if kept.format == "pdf" else "html")
 
 
