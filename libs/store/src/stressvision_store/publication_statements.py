@@ -110,7 +110,7 @@ SELECT id, area_id, shift_id FROM cells
 _SCHEDULED = f"""
 SELECT coalesce(sum(extract(epoch FROM upper(part) - lower(part)) * 1000), 0) AS ms
 FROM unnest(
-    tstzmultirange(tstzrange(f.hour_at, least(f.hour_at + interval '1 hour', f.ends_at)))
+    tstzmultirange(tstzrange(f.hour_at, greatest(f.hour_at, least(f.hour_at + interval '1 hour', f.ends_at))))
     - coalesce((
         SELECT range_agg(tstzrange(pause.starts_at, pause.ends_at))
         FROM ({breaks(occurrence="f", zone="f.time_zone")}) pause
