@@ -1,15 +1,27 @@
-"""Backups, and restores after which those who were erased stay erased."""
+"""Backups, and restores after which those who were erased stay erased, and a no stays a no."""
 
 import json
 import secrets
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
-from stressvision_store import audit_chain, cli, erasure, schema
+from stressvision_store import (
+    audit_chain,
+    cli,
+    consents,
+    erasure,
+    looks,
+    objections,
+    personal_links,
+    profiles,
+    schema,
+    tokens,
+)  # fmt: skip
 from stressvision_store.session import transaction
 from support.database import Cluster, Database, create_database, drop_database
 from support.person import MORNING, Person, person
@@ -61,7 +73,8 @@ def check_chain(database: Database) -> None:
 def test_who_was_erased_after_the_backup_stays_erased(person: Person, tmp_path: Path) -> None:
     dump = tmp_path / "sv.dump"
     store(person.database, "backup", str(dump))
-    assert (dump.stat().st_mode & 0o077, json.loads(Path(f"{dump}.erasures.json").read_text())) == (0, {"erasures": []})
+    written = json.loads(Path(f"{dump}.erasures.json").read_text())
+    assert (dump.stat().st_mode & 0o077, written["erasures"], written["revocations"]["consents"]) == (0, [], [])
     erase(person)
     spans = person.count("erased_spans")
     leave(person)
@@ -103,8 +116,8 @@ def test_a_restore_by_other_means_is_put_right_by_a_replay(person: Person, other
     store(other, "restore", str(dump), "--no-erasures")
     assert count(other, "employees", f"id = {person.id}") == 1
 
-    assert json.loads(store(other, "replay", str(ledger), "--json").output) == {"erased_again": 1}
-    assert json.loads(store(other, "replay", str(ledger), "--json").output) == {"erased_again": 0}
+    assert json.loads(store(other, "replay", str(ledger), "--json").output) == {"erased_again": 1, "revoked_again": 0}
+    assert json.loads(store(other, "replay", str(ledger), "--json").output) == {"erased_again": 0, "revoked_again": 0}
 
     assert count(other, "employees", f"id = {person.id}") == 0
 
@@ -119,3 +132,50 @@ def test_nothing_is_touched_while_somebody_is_connected_or_for_a_file_that_is_no
     (tmp_path / "false.dump").write_text("no dump")
     assert "pg_restore failed" in store(person.database, "restore", str(tmp_path / "false.dump"), code=1).stderr
     assert person.count("employees", id=person.id) == 1
+
+
+def take_back(person: Person, key: str) -> None:
+    """A withdrawal, an objection, a revoked link and token, a narrower site."""
+    with transaction(person.database.engine("control")) as session:
+        consents.withdraw_all(session, person.id, withdrawn_at=datetime.now(UTC), by="employee")
+        objections.raise_objection(session, person.plant.employees[1], words="I do not want this", actor="employee")
+        link = personal_links.find_link(session, key)
+        assert link is not None
+        personal_links.revoke_link(session, link.id or 0, actor="Ana")
+        tokens.revoke_token(session, 1)
+        profiles.change_profile(session, person.plant.sites[0], "fatigue_only", actor="Ana", reason=None)
+
+
+@pytest.mark.parametrize("by_file", [False, True])
+def test_what_was_taken_back_after_the_backup_stays_so(
+    person: Person, other: Database, tmp_path: Path, by_file: bool
+) -> None:
+    with transaction(person.database.engine("control")) as session:
+        _, key = personal_links.make_link(session, person.id, days=30, actor="Ana")
+        _, token = tokens.create_token(session, name="Rosa", roles=["safety"], valid_for=None)
+        looks.open_look(
+            session, pseudonym=person.pseudonym, officer="Rosa", actor="Rosa", reason="a reason for it",
+            lasting=timedelta(hours=8),
+        )  # fmt: skip
+    dump, ledger = tmp_path / "sv.dump", tmp_path / "erasures.json"
+    store(person.database, "backup", str(dump))
+    take_back(person, key)
+    store(person.database, "erasures", str(ledger))
+    assert "do not want" not in ledger.read_text(), "nobody's words"
+    assert person.pseudonym not in ledger.read_text()
+    leave(person)
+    database = other if by_file else person.database
+
+    done = store(database, "restore", str(dump), "--json", *(["--erasures", str(ledger)] if by_file else []))
+
+    assert json.loads(done.output)["revoked_again"] == 5, "the look went with the withdrawal"
+    assert count(database, "consents", f"employee_id = {person.id} AND withdrawn_at IS NULL") == 0
+    assert count(database, "consenting", f"employee_id IN ({person.id}, {person.plant.employees[1]})") == 0
+    assert count(database, "objections", "state = 'open' AND text NOT LIKE '%want%'") == 1
+    assert count(database, "live_looks") == 0
+    assert count(database, "sites", "profile = 'fatigue_only'") == 1
+    with transaction(database.engine("control")) as session:
+        assert personal_links.find_link(session, key) is None
+        assert tokens.find_token(session, token) is None
+    check_chain(database)
+    assert json.loads(store(database, "replay", str(ledger), "--json").output)["revoked_again"] == 0

@@ -1,7 +1,8 @@
-"""Backups of the whole database, and restores after which those who were erased stay erased.
+"""Backups of the whole database, and restores after which those who were erased stay erased, and a no stays a no.
 
-A dump made before an erasure still holds the person. So every restore ends with doing again the erasures of a ledger:
-that of the database which is overwritten, or of files that `write_ledger` made (keep the newest with the backups).
+A dump made before an erasure still holds the person, and one made before a withdrawal the consent. So every restore
+ends with doing again what a ledger tells: that of the database which is overwritten, or of files that `write_ledger`
+made (keep the newest with the backups).
 """
 
 import json
@@ -10,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
@@ -18,12 +20,31 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import inspect
 
-from stressvision_store import erasure, schema
+from stressvision_store import erasure, revocations, schema
 from stressvision_store.audit_chain import read_head
 from stressvision_store.session import create_engine, transaction
 
-Ledger = list[dict[str, Any]]
 ACTOR: Final = "stressvision-store restore"
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """`erasures` of all sources; `revocations` of each source that told any, oldest first."""
+
+    erasures: list[dict[str, Any]] = field(default_factory=list)
+    revocations: list[dict[str, Any]] = field(default_factory=list)
+
+    def __add__(self, other: "Ledger") -> "Ledger":
+        told = sorted(self.revocations + other.revocations, key=lambda each: str(each["made_at"]))
+        return Ledger(self.erasures + other.erasures, told)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many erasures, and how many other things taken back, were done again."""
+
+    erased: int
+    revoked: int
 
 
 class BackupError(Exception):
@@ -31,7 +52,7 @@ class BackupError(Exception):
 
 
 def backup(owner_url: str, file: Path) -> Path:
-    """Write a dump of everything to `file`, and the ledger of erasures beside it; return where that is."""
+    """Write a dump of everything to `file`, and the ledger beside it; return where that is."""
     part = file.with_name(file.name + ".part")
     part.touch(mode=0o600)
     _run(owner_url, "pg_dump", "--format=custom", f"--file={part}")
@@ -40,19 +61,19 @@ def backup(owner_url: str, file: Path) -> Path:
 
 
 def write_ledger(owner_url: str, file: Path) -> Path:
-    """Write the erasures of this database to `file`: who (a bare number), when, and which hours stay empty."""
-    _keep(file, _ledger_of(owner_url) or [])
+    """Write to `file` who was erased here (a bare number), when, which hours stay empty, and what was taken back."""
+    _keep(file, _ledger_of(owner_url) or Ledger())
     return file
 
 
-def restore(owner_url: str, file: Path, ledgers: Sequence[Path], *, without_ledger: bool = False) -> int:
-    """Replace everything by the dump, bring it up to date, erase again; return how many erasures were done again.
+def restore(owner_url: str, file: Path, ledgers: Sequence[Path], *, without_ledger: bool = False) -> Replayed:
+    """Replace everything by the dump, bring it up to date, do again what the ledgers tell.
 
     Raises `BackupError` before anything is changed: when the dump is none, when somebody is connected, or when there is
     no ledger, be it the database's own or a file, and `without_ledger` was not said.
     """
     known = _ledger_of(owner_url)
-    lines = read_ledgers(ledgers) + (known or [])
+    ledger = read_ledgers(ledgers) + (known or Ledger())
     if known is None and not ledgers and not without_ledger:
         raise BackupError(
             "this database knows no erasures, so people who were erased after the dump would come back: give the "
@@ -66,45 +87,58 @@ def restore(owner_url: str, file: Path, ledgers: Sequence[Path], *, without_ledg
         connection.execute("DROP OWNED BY CURRENT_USER CASCADE")
     _run(owner_url, "pg_restore", "--exit-on-error", "--single-transaction", str(file))
     schema.upgrade(owner_url)
-    return replay(owner_url, lines)
+    return replay(owner_url, ledger)
 
 
-def replay(owner_url: str, lines: Ledger) -> int:
-    """Do the erasures of a ledger that were not done in this database; return how many those were."""
+def replay(owner_url: str, ledger: Ledger) -> Replayed:
+    """Do again what of a ledger has not been done in this database."""
     engine = create_engine(owner_url, pool_size=1, name="stressvision-store")
     try:
-        done = 0
-        for line in sorted(lines, key=lambda line: str(line["erased_at"])):
+        erased = revoked = 0
+        for line in sorted(ledger.erasures, key=lambda line: str(line["erased_at"])):
             with transaction(engine) as session:
-                done += erasure.erase_again(session, line, actor=ACTOR)
-        return done
+                erased += erasure.erase_again(session, line, actor=ACTOR)
+        for told in ledger.revocations:
+            with transaction(engine) as session:
+                newest = told is ledger.revocations[-1]
+                revoked += revocations.do_again(session, told, actor=ACTOR, with_profiles=newest)
+        return Replayed(erased, revoked)
     finally:
         engine.dispose()
 
 
 def read_ledgers(files: Sequence[Path]) -> Ledger:
-    lines: Ledger = []
+    ledger = Ledger()
     for file in files:
         try:
-            lines += json.loads(file.read_text(encoding="utf-8"))["erasures"]
+            found = json.loads(file.read_text(encoding="utf-8"))
+            told = [found["revocations"]] if "revocations" in found else []  # older files have none
+            ledger += Ledger(found["erasures"], told)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BackupError(f"{file} is no ledger of erasures: {error}") from error
-    return lines
+    return ledger
 
 
-def _keep(file: Path, lines: Ledger) -> None:
+def _keep(file: Path, ledger: Ledger) -> None:
+    newest = {"revocations": ledger.revocations[-1]} if ledger.revocations else {}
     file.touch(mode=0o600)
-    file.write_text(json.dumps({"erasures": lines}, indent=1), encoding="utf-8")
+    file.write_text(json.dumps({"erasures": ledger.erasures} | newest, indent=1), encoding="utf-8")
 
 
 def _ledger_of(owner_url: str) -> Ledger | None:
-    """None where the database knows of none: it is empty, older than erasures, or nothing was ever done in it."""
+    """None where the database knows of none: it is empty, older than erasures, or nothing was ever done in it.
+
+    One that an older version made tells erasures alone, until it is brought up to date.
+    """
     engine = create_engine(owner_url, pool_size=1, name="stressvision-store")
     try:
         if not inspect(engine).has_table("erasures"):
             return None
         with transaction(engine) as session:
-            return erasure.ledger(session) if read_head(session).place > 0 else None
+            if read_head(session).place == 0:
+                return None
+            told = [revocations.collect(session)] if inspect(engine).has_table("personal_links") else []
+            return Ledger(erasure.ledger(session), told)
     finally:
         engine.dispose()
 

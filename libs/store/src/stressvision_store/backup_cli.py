@@ -38,28 +38,28 @@ def restore(
     without_ledger: Annotated[bool, typer.Option("--no-erasures", help="Nobody ever was erased.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Replace the whole database by FILE, bring it up to date, and erase again who was erased since.
+    """Replace the whole database by FILE, bring it up to date, and do again what was erased and taken back since.
 
-    Stop the services first. The erasures come from the database that is replaced, if it still is there, and from
+    Stop the services first. What that is comes from the database that is replaced, if it still is there, and from
     the files named.
     """
     with _told():
         done = backup.restore(_owner_url(), file, ledgers or [], without_ledger=without_ledger)
-    _say({"restored": str(file), "erased_again": done}, as_json=as_json)
+    _say({"restored": str(file), "erased_again": done.erased, "revoked_again": done.revoked}, as_json=as_json)
 
 
 def erasures(file: Path, as_json: AsJson = False) -> None:
-    """Write the erasures to FILE. Keep the newest with the backups, on another machine."""
+    """Write erasures, withdrawals and revocations to FILE. Keep the newest with the backups, on another machine."""
     with _told():
         backup.write_ledger(_owner_url(), file)
     _say({"erasures": str(file)}, as_json=as_json)
 
 
 def replay(files: list[Path], as_json: AsJson = False) -> None:
-    """Do again the erasures of FILES: needed after a restore by other means."""
+    """Do again what FILES tell was erased and taken back: needed after a restore by other means."""
     with _told():
         done = backup.replay(_owner_url(), backup.read_ledgers(files))
-    _say({"erased_again": done}, as_json=as_json)
+    _say({"erased_again": done.erased, "revoked_again": done.revoked}, as_json=as_json)
 
 
 @contextmanager
