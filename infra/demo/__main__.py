@@ -19,6 +19,7 @@ from demo.agent import AgentError, RealAgent
 from demo.control import Control, ControlError
 from demo.device import DeviceError
 from demo.plant import StationPlan, stations
+from demo.quality import ask_for_quality
 from demo.settings import Settings, SettingsError, read_settings
 from demo.telling import Tally, Teller, story_of
 
@@ -134,6 +135,7 @@ def perform(
             wait_for_rollups(control, bars)
         with timed(times, "publishing"):
             wait_for_figures(settings, bars)
+            ask_for_quality(settings)
     finally:
         real.stop()
     facts = agent_facts(control, real, error)

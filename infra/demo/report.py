@@ -43,7 +43,7 @@ def unpublished_days(settings: Settings) -> int:
 def links(settings: Settings) -> dict[str, str]:
     """Where to look. Grafana's dashboards are named even when no Grafana runs; the table then says so."""
     return {
-        "groups": f"{settings.grafana_url}/d/stressvision-groups",
+        "home": f"{settings.grafana_url}/d/stressvision-home",
         "person": f"{settings.grafana_url}/d/stressvision-person",
         "operations": f"{settings.grafana_url}/d/stressvision-operations",
         "prometheus": f"{settings.prometheus_url}/alerts",
@@ -112,6 +112,9 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     for name, link in result["links"].items():
         note = "   (nothing answers there)" if _host(link) in silent else ""
         console.print(f"  {name:<11} {link}{note}", highlight=False)
+    console.print(
+        "  a person's page needs a look, opened by a safety officer: stressvision looks open D-001 --reason …"
+    )
 
 
 def _short(source: str) -> str:

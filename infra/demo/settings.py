@@ -22,13 +22,19 @@ class Settings:
     admin_token: str
     hr_url: str
     ops_url: str
+    redis_url: str
     folder: Path
 
 
 def read_settings(dotenv: Path = Path(".env"), folder: Path = Path(".stack/demo")) -> Settings:
     """Raise `SettingsError` naming what is missing."""
     values = (read_dotenv(dotenv) if dotenv.exists() else {}) | os.environ
-    needed = ("STRESSVISION_ADMIN_TOKEN", "GRAFANA_HR_DATABASE_URL", "GRAFANA_OPS_DATABASE_URL")
+    needed = (
+        "STRESSVISION_ADMIN_TOKEN",
+        "GRAFANA_HR_DATABASE_URL",
+        "GRAFANA_OPS_DATABASE_URL",
+        "STRESSVISION_REDIS_URL",
+    )
     missing = [name for name in needed if not values.get(name)]
     if missing:
         raise SettingsError(f"{', '.join(missing)} is neither in the environment nor in {dotenv}; run `make up` first")
@@ -44,5 +50,6 @@ def read_settings(dotenv: Path = Path(".env"), folder: Path = Path(".stack/demo"
         admin_token=values["STRESSVISION_ADMIN_TOKEN"],
         hr_url=values["GRAFANA_HR_DATABASE_URL"],
         ops_url=values["GRAFANA_OPS_DATABASE_URL"],
+        redis_url=values["STRESSVISION_REDIS_URL"],
         folder=folder.resolve(),
     )

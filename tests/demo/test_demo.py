@@ -14,18 +14,26 @@ import pytest
 from demo.clip import make_clip
 from native.layout import ROOT, Layout
 from support.grafana import expand, statements
+from support.looks import look_at_everybody
 
 pytestmark = pytest.mark.e2e
 
 
 def run_demo(folder: Path, layout: Layout, *options: str) -> dict[str, Any]:
-    """`make demo` with two days of history and a short clip, its state in `folder`."""
-    command = [sys.executable, "-m", "demo", "--json", "--days", "2", "--folder", str(folder), *options]
+    """`make demo` with four days of history and a short clip, its state in `folder`."""
+    command = [sys.executable, "-m", "demo", "--json", "--days", "4", "--folder", str(folder), *options]
     environment = os.environ | layout.settings | {"PYTHONPATH": str(ROOT / "infra")}
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
     return result
+
+
+FULL = {f"stressvision-{name}" for name in ("home", "site", "groups", "person", "quality")}
+"""Dashboards that must have something in each panel; others tell of what went wrong, which need not have happened."""
+
+QUIET = ("@", "Otras expresiones", "Latencia p95", "En uso")
+"""Marks of changes; what only the profile `full` shows; what heartbeats tell, which simulated devices send few of."""
 
 
 def show_dashboards(layout: Layout) -> dict[str, int]:
@@ -41,7 +49,9 @@ def show_dashboards(layout: Layout) -> dict[str, int]:
             assert rows or statement.dashboard == "stressvision-training", statement  # the demo trains nothing
             name = statement.panel[1:]
             # a variable without a choice is an empty text to Grafana
-            choices[name] = [str(row[0]) for row in rows][: 1 if name == "person" else None] or [""]
+            choices[name] = [str(row[0]) for row in rows][: 1 if name in ("person", "model") else None] or [""]
+        elif statement.dashboard in FULL and not statement.panel.startswith(QUIET):
+            assert any(value is not None for row in rows for value in row), statement
         given[statement.source] = given.get(statement.source, 0) + len(rows)
     return given
 
@@ -63,6 +73,8 @@ def test_the_demo_fills_the_platform_and_counts_nothing_twice(native_stack: Layo
     assert first["agent"]["faces"] > 20
     assert first["agent"]["stored"] >= 1
 
+    with psycopg.connect(native_stack.settings["STRESSVISION_OWNER_DATABASE_URL"]) as connection:
+        look_at_everybody(connection, most=1)
     given = show_dashboards(native_stack)
     assert given["stressvision-hr"] > 20
     assert given["stressvision-ops"] > 20
