@@ -9,11 +9,13 @@ import httpx
 import psycopg
 import pytest
 from psycopg.rows import dict_row
+from redis import Redis
 from typer.testing import CliRunner
 
+from stressvision_control import wake_up
 from stressvision_control.cli.app import app
 from stressvision_control.limits import Allowances
-from stressvision_store import looks, personal_links
+from stressvision_store import erasure, looks, personal_links
 from stressvision_store.session import transaction
 from support.control import Control
 from support.person import Person, person
@@ -156,6 +158,23 @@ def test_who_objects_says_so_once_more_and_can_take_it_back(browser: httpx.Clien
     assert "Su oposición quedó retirada" in browser.post("take-back").text
     assert "Ya estaba así" in browser.post("take-back").text
     assert person.count("objections", state="taken_back") == 1
+
+
+@pytest.mark.parametrize("act", ["object", "withdraw"])
+def test_the_worker_is_woken_at_once(woken_control: Control, redis_url: str, person: Person, act: str) -> None:
+    with transaction(person.database.engine("control")) as session:
+        _, key = personal_links.make_link(session, person.id, days=30, actor="Ana")
+    with Redis.from_url(redis_url) as redis, woken_control.client(None) as client:
+        redis.delete(wake_up.KEY, "celery")
+        assert client.post(f"/my-data/{key}/{act}", data={"words": WORDS}).status_code == 303
+        assert redis.llen("celery") == 1
+        redis.delete(wake_up.KEY, "celery")
+
+
+def test_the_link_of_somebody_erased_opens_nothing(browser: httpx.Client, person: Person) -> None:
+    with transaction(person.database.engine("control")) as session:
+        erasure.erase(session, person.id, confirm=person.pseudonym, actor="Ana", reason="asked for in writing")
+    assert browser.get("").status_code == 404
 
 
 def test_who_withdraws_needs_no_reason(browser: httpx.Client, person: Person) -> None:

@@ -9,7 +9,7 @@ from stressvision_control.dependencies import Page, PageDep, SessionDep, paged
 from stressvision_control.fields import PathId
 from stressvision_control.looks.schemas import LookView, NewLook, view_of
 from stressvision_control.security import CallerDep, allow
-from stressvision_store import looks
+from stressvision_store import audit, looks
 
 router = APIRouter(prefix="/v1/looks", tags=["looks"])
 overseers = allow("safety", "privacy")
@@ -31,9 +31,13 @@ def open_look(session: SessionDep, caller: CallerDep, body: NewLook) -> LookView
 
 @router.get("", summary="List looks, the newest first", **overseers)
 def list_looks(
-    session: SessionDep, page: PageDep, live: Annotated[bool, Query(description="Only those that last")] = False
+    session: SessionDep,
+    caller: CallerDep,
+    page: PageDep,
+    live: Annotated[bool, Query(description="Only those that last")] = False,
 ) -> Page[LookView]:
     rows = looks.list_looks(session, live=live, after=page.after, limit=page.limit)
+    audit.append(session, actor=caller.actor, action="look.list", subject="looks", live=live, shown=len(rows))
     return paged([view_of(row) for row in rows], page.limit)
 
 

@@ -118,7 +118,8 @@ def _table_of_shifts(data: OwnData, language: Language) -> str:
     head = "".join(f'<th scope="col" class="{kind}">{escape(words[name])}</th>' for name, kind in heads)
     rows = "".join(_row_of_shift(each, language, stress=stress) for each in reversed(data.shifts))
     return (
-        f'<details class="no-print"><summary>{escape(words["table"])}</summary><div class="scroll" tabindex="0">'
+        f'<details class="no-print"><summary>{escape(words["table"])}</summary>'
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(words["shifts"])}">'
         f"<table><tr>{head}</tr>{rows}</table></div></details>"
     )
 
@@ -147,7 +148,10 @@ def _kept(data: OwnData, language: Language) -> str:
     )
     name = f'<span class="whole">{escape(data.pseudonym)}</span>'
     line = escape(words["pseudonym"]).format(pseudonym=name, site=escape(data.site))
-    return f'<p>{line}</p><div class="scroll" tabindex="0"><table><tr>{head}</tr>{rows}</table></div>'
+    return (
+        f'<p>{line}</p><div class="scroll" tabindex="0" role="region" aria-labelledby="kept">'
+        f"<table><tr>{head}</tr>{rows}</table></div>"
+    )
 
 
 def _looked(data: OwnData, language: Language, zone: ZoneInfo) -> str:
