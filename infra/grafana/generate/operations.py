@@ -18,7 +18,7 @@ from grafana.generate.panels import (
     unit,
 )
 from grafana.generate.people import add_alerts_to_people
-from grafana.generate.processes import add_processes
+from grafana.generate.processes import add_processes, add_publication
 from grafana.generate.queries import OPERATIONS, Prom, Sql, quantiles
 
 
@@ -31,7 +31,7 @@ def build() -> Dashboard:
         audience="operations",
         since="now-6h",
         refresh="1m",
-        parts=[_now, _intake, _rollups, add_processes, _devices, add_alerts_to_people, add_books],
+        parts=[_now, _intake, _rollups, add_publication, add_processes, _devices, add_alerts_to_people, add_books],
         height=6,
     )
 

@@ -20,6 +20,34 @@ _MISHAPS = (
 """Query, name, metric and colour."""
 
 
+def add_publication(board: Dashboard) -> None:
+    board.with_row(Row("Cifras para Recursos Humanos / Figures for Human Resources"))
+    board.with_panel(
+        trend(
+            "Publicación / Publication",
+            "Por hora: días publicados e intentos fallidos; y grupos que cambiaron después, lo que ninguna cifra "
+            "muestra. / By the hour: days published and tries that failed; and groups that changed afterwards, which "
+            "no figure shows.",
+            [
+                Prom("sum(increase(stressvision_publication_days_total[1h]))", "días / days"),
+                Prom("sum(increase(stressvision_publication_failures_total[1h]))", "fallos / failures", ref="B"),
+                Prom("max(stressvision_publication_changed_cells)", "cambiados / changed", ref="C"),
+            ],
+            unit="short",
+            overrides=colour({"días / days": FATIGUE, "fallos / failures": BAD, "cambiados / changed": GREY}),
+        )
+    )
+    board.with_panel(
+        trend(
+            "Consultas cortadas / Statements cut off",
+            "Sesiones de tableros que duraron demasiado, por hora: un panel lento, o alguien que prueba. / "
+            "Sessions of dashboards that ran for too long, by the hour: a slow panel, or somebody trying.",
+            [Prom("sum(increase(stressvision_dashboard_sessions_ended_total[1h]))", "sesiones / sessions")],
+            unit="short", overrides=colour({"sesiones / sessions": STRESS}),
+        )
+    )  # fmt: skip
+
+
 def add_processes(board: Dashboard) -> None:
     board.with_row(Row("API de control y tareas / Control API and tasks"))
     _control(board)
