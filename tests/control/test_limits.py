@@ -1,14 +1,17 @@
 """How often a caller may ask, and what every answer says to a browser."""
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
+from stressvision_control.app import create_app
 from stressvision_control.cli.client import Api, CliSettings
 from stressvision_control.headers import HEADERS
 from stressvision_control.limits import Allowances, Limit
+from stressvision_control.settings import Settings
 from support.control import Control, start_server
 from support.servers import free_port
 
@@ -57,6 +60,43 @@ def test_the_command_waits_when_it_is_told_to_and_goes_on() -> None:
 @pytest.mark.parametrize("path", ["/livez", "/v1/sites", "/v1/nothing", "/openapi.json"])
 def test_every_answer_is_safe_for_a_browser(control: Control, path: str) -> None:
     for client in (control.admin, control.as_role(None)):
-        answer = client.get(path)
-        for name, value in HEADERS.items():
-            assert answer.headers[name] == value, (path, name)
+        assert unsafe(client.get(path)) == []
+
+
+def unsafe(answer: httpx.Response) -> list[str]:
+    """The headers that are missing, or say something else."""
+    return [name for name, value in HEADERS.items() if answer.headers.get(name) != value]
+
+
+@pytest.mark.db
+def test_every_refusal_is_safe_for_a_browser(control: Control) -> None:
+    admin, stranger = control.admin, control.client("nonsense")
+    answers = [
+        admin.post("/v1/sites", content=b"{", headers={"Content-Type": "application/json"}),
+        admin.get("/v1/sites/0"),
+        admin.get("/v1/sites/99"),
+        admin.delete("/v1/sites"),
+        admin.post("/v1/sites", json={"name": "Callao", "time_zone": "America/Lima"}),
+        admin.post("/v1/sites", json={"name": "Callao", "time_zone": "America/Lima"}),
+        admin.post("/v1/sites", content=b" " * (2 << 20)),
+        control.as_role("hr").get("/v1/audit"),
+        *(stranger.get("/v1/sites") for _ in range(11)),
+        stranger.get("/alerts/no-such-key"),
+    ]
+    stranger.close()
+    assert {answer.status_code for answer in answers} >= {400, 401, 403, 404, 405, 409, 413, 422, 429}
+    assert [(answer.status_code, unsafe(answer)) for answer in answers if unsafe(answer)] == []
+
+
+def test_an_error_of_the_service_is_safe_for_a_browser() -> None:
+    nowhere = "postgresql://stressvision_control:x@127.0.0.1:1/x"
+    app = create_app(Settings(env="development", control_database_url=nowhere))
+
+    @app.get("/v1/broken")
+    def broken() -> None:
+        raise RuntimeError
+
+    with TestClient(app, raise_server_exceptions=False) as client:
+        answers = [client.get("/v1/broken"), client.get("/v1/sites", headers={"Authorization": "Bearer x"})]
+    assert [answer.status_code for answer in answers] == [500, 503]
+    assert [unsafe(answer) for answer in answers] == [[], []]

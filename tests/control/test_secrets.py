@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from support.control import ADMIN_TOKEN
@@ -50,6 +51,15 @@ def use(port: int) -> list[str]:
     return [token, page.rsplit("/", 1)[1], str(code.get("code", FALSE_TOKEN))]
 
 
+def fail(port: int, database: Database) -> None:
+    """An error that nobody foresaw, in a statement that has a name in it."""
+    with psycopg.connect(database.url("owner"), autocommit=True) as connection:
+        connection.execute("ALTER TABLE employee_names ALTER COLUMN name TYPE varchar(3) USING left(name, 3)")
+    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    person = {"site_id": 1, "pseudonym": "E-2", "name": NAME}
+    assert httpx.post(f"http://127.0.0.1:{port}/v1/employees", json=person, headers=headers).status_code == 500
+
+
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])
 def test_no_secret_and_no_name_is_in_the_log(database: Database, tmp_path: Path, level: str) -> None:
     port = free_port()
@@ -68,6 +78,7 @@ def test_no_secret_and_no_name_is_in_the_log(database: Database, tmp_path: Path,
         try:
             wait_until(lambda: is_up(port), "the control process")
             secrets = use(port)
+            fail(port, database)
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0

@@ -18,13 +18,15 @@ def create_engine(url: str, *, pool_size: int = 5, name: str = "stressvision", o
     `options` are for the server, such as `-c lock_timeout=10s`.
 
     Keepalives notice a server that vanished without a word within about 30 s. No statement of ours is long enough for
-    the just-in-time compiler to pay: it costs some 100 ms a statement.
+    the just-in-time compiler to pay: it costs some 100 ms a statement. The values of a statement, names among them,
+    are in no error's text.
     """
     return _create_engine(
         driver_url(url),
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={
             "application_name": name,
             "connect_timeout": 5,

@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from stressvision_control.headers import HEADERS
 from stressvision_control.metrics import FAULTS
 from stressvision_store.refusals import InvalidError, NotFoundError, RefusedError
 from stressvision_store.roster_csv import BadCell
@@ -206,7 +207,8 @@ def _on_database_error(request: Request, error: Any) -> Response:
 def _on_fault(request: Request, error: Any) -> Response:
     FAULTS.inc()
     _log.error("request failed", exc_info=error, extra={"path": _place(request), "method": request.method})
-    return answer(request, 500, "this is an error of the service; its log has the details")
+    # this answer is made outside of what adds these to all others
+    return answer(request, 500, "this is an error of the service; its log has the details", headers=HEADERS)
 
 
 _HANDLERS: dict[type[Exception], Any] = {
