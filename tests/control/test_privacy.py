@@ -1,12 +1,14 @@
 """A person's rights over HTTP and from a terminal, notices, and the report of ages."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from stressvision_control.cli.app import app
+from stressvision_control.privacy.words import COLUMNS
 from support.control import Control
 from support.person import Person, person
 
@@ -122,3 +124,17 @@ def test_the_report_of_ages_fails_when_something_is_too_old(stressvision, person
     person.connection.execute("INSERT INTO retention_runs VALUES ('rollups', 0, now(), 0)")
     rows = json.loads(stressvision("privacy", "retention", "--json", code=1).stdout)
     assert next(row for row in rows if row["table"] == "rollup_shifts")["beyond"] == 3
+
+
+def test_a_page_has_no_word_of_the_other_language_and_tells_local_time(
+    stressvision, person: Person, tmp_path: Path
+) -> None:
+    stressvision("privacy", "export", person.pseudonym, "--reason", REASON, "--out", "out")
+    page = (tmp_path / "out/data.es.html").read_text()
+    heads = set(re.findall(r'<th scope="\w+">([^<]*)</th>', page))
+    untold = {head for head in heads if head.lower().replace(" ", "_") in COLUMNS["en"]}
+    assert untold == set(), "a column by its name in the database"
+    assert {"Aviso", "Entrada", "Qué hizo"} <= heads
+    assert "07:55" in page, "the check-in, in Lima"
+    assert "12:55" not in page
+    assert "exportó sus datos" in page

@@ -60,11 +60,13 @@ def message_page(title: str, text: str, language: Language) -> str:
     return page(title, f"<h1>{escape(title)}</h1><section><p>{escape(text)}</p></section>", language)
 
 
-def page(title: str, body: str, language: Language) -> str:
+def page(title: str, body: str, language: Language, *, wide: bool = False) -> str:
+    """A whole page; `wide` is for tables of many columns."""
+    kind = ' class="broad"' if wide else ""
     return (
         f'<!doctype html><html lang="{language}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">'
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>{body}</main></body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main{kind}>{body}</main></body></html>\n"
     )
 
 

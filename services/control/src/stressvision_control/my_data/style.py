@@ -1,4 +1,4 @@
-"""How a person's own page looks: one stylesheet, light and dark, for a phone, a screen and paper."""
+"""How pages for people look: one stylesheet, light and dark, for a phone, a screen and paper."""
 
 import base64
 import hashlib
@@ -14,6 +14,7 @@ body{margin:0;background:var(--page);color:var(--ink);
 font:1.0625rem/1.6 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
 -webkit-text-size-adjust:100%}
 main{max-width:44rem;margin:0 auto;padding:1.25rem 1rem 4rem}
+main.broad{max-width:68rem}
 header{display:flex;justify-content:space-between;align-items:baseline;gap:1rem}
 h1{font-size:1.9rem;line-height:1.2;margin:.2rem 0 .4rem;letter-spacing:-.015em}
 h2{font-size:1.2rem;line-height:1.3;margin:0 0 .5rem}
@@ -43,7 +44,9 @@ table{border-collapse:collapse;width:100%;font-size:.95rem}
 th{text-align:left;color:var(--soft);font-weight:600}
 td,th{padding:.42rem .7rem .42rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-tr:last-child td{border-bottom:0}
+td{overflow-wrap:anywhere;min-width:3.5rem}
+th[scope=row]{width:15rem}
+tr:last-child td,tr:last-child th[scope=row]{border-bottom:0}
 ul.who{list-style:none;margin:.4rem 0;padding:0}
 ul.who li{padding:.5rem 0;border-bottom:1px solid var(--line)}
 ul.who li:last-child{border:0}
