@@ -17,6 +17,9 @@ from stressvision_store.marks import lock_sites
 from stressvision_store.publication_tables import SMALLEST_GROUP
 from stressvision_store.suppression import Cell, publishable_cells, publishable_hours
 
+PATIENCE = "2s"
+"""For an edit or a drain that holds the site; the day waits for the next time then."""
+
 Day = tuple[int, date]
 """A site and a shift date."""
 
@@ -39,12 +42,14 @@ def due_days(session: Session, *, quiet: timedelta, limit: int = 100) -> list[Da
 def publish_day(session: Session, day: Day, *, k: int, quiet: timedelta) -> Published | None:
     """Publish a site's day; None when it is not due (any more). Commit afterwards.
 
-    Holds the rollups of the site until then. Raise `ValueError` for a `k` below `SMALLEST_GROUP`.
+    Holds the rollups of the site until then. Raise `ValueError` for a `k` below `SMALLEST_GROUP`, `OperationalError`
+    when a roster edit or a drain holds the site for long.
     """
     if k < SMALLEST_GROUP:
         raise ValueError(f"groups of {k} are too small to publish; the least is {SMALLEST_GROUP}")
     site_id, shift_date = day
     key = {"site_id": site_id, "shift_date": shift_date}
+    session.execute(text("SELECT set_config('lock_timeout', :patience, true)"), {"patience": PATIENCE})
     lock_sites(session, [site_id])
     if not _due(session, quiet=quiet, limit=1, site_id=site_id, shift_date=shift_date):
         return None

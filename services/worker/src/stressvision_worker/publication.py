@@ -27,13 +27,17 @@ def publish_figures(
     until = clock() + budget_s
     with transaction(engine) as session:
         days = publication.due_days(session, quiet=quiet)
+    held: set[int] = set()
     for day in days:
         if clock() > until:
             break
+        if day[0] in held:
+            continue
         try:
             with transaction(engine) as session:
                 published = publication.publish_day(session, day, k=settings.group_size, quiet=quiet)
         except OperationalError:
+            held.add(day[0])
             metrics.FAILURES.inc()
             log.warning("a day was not published and waits", extra={"site": day[0], "day": str(day[1])}, exc_info=True)
             continue
