@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from stressvision_trainer.gates import Verdict, verdicts
 
 
@@ -44,5 +46,14 @@ def test_a_class_that_is_missed_a_slow_or_a_boastful_model_is_named() -> None:
 
 
 def test_too_few_faces_decide_nothing() -> None:
-    found = met(verdicts(report(rows=50, ece=0.5, fatigue=(29, 0.0)), None, {"p95_ms": 1.0}))
+    found = met(verdicts(report(rows=50, ece=0.5, fatigue=(29, 0.2)), None, {"p95_ms": 1.0}))
     assert (found["recall of fatigue"], found["expected calibration error"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("faces", "recall", "is_met"),
+    [(0, 0.0, None), (8, 0.0, None), (9, 0.0, False), (29, 0.1, False), (29, 0.9, None), (30, 0.29, False)],
+)
+def test_a_class_that_is_never_found_needs_few_faces_to_show(faces: int, recall: float, is_met: bool | None) -> None:
+    found = met(verdicts(report(neutral=(faces, recall)), None, {"p95_ms": 1.0}))
+    assert found["recall of neutral"] is is_met

@@ -25,6 +25,7 @@ def test_new_pictures_become_a_candidate_that_another_person_approves(control: C
     assert (done["epoch"], done["epochs"], len(job_of(control, job)["curve"])) == (12, 12, 12)
     model = control.admin.get("/v1/models/1.2.3").json()
     assert (model["state"], model["unmet_gates"]) == ("candidate", [])
+    assert "recall of neutral" in " ".join(model["untried_gates"])
     assert {each["name"] for each in model["reports"]} == REPORTS
     page = control.as_role("ml").get("/v1/models/1.2.3/reports/report.html").text
     assert page.count("data:image/png;base64,") == 4

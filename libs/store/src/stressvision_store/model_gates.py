@@ -37,6 +37,11 @@ def unmet_gates(manifest: Mapping[str, Any]) -> list[str]:
     return unmet
 
 
+def untried_gates(manifest: Mapping[str, Any]) -> list[str]:
+    """What there were too few faces to try on; it stands in nobody's way, and whoever approves should know."""
+    return [str(name) for name in (manifest.get("scores") or {}).get("untried_gates") or []]
+
+
 def override(session: Session, version: str, *, actor: str, reason: str) -> list[str]:
     """Let a candidate pass although gates failed; return who has done so. Saying it twice changes nothing."""
     row = one(session, ModelVersion, version, "model", lock=True)

@@ -1,5 +1,6 @@
 """What a candidate must meet beyond its export's own gates: against the model in use, by class, in time, in honesty."""
 
+from math import sqrt
 from typing import Any, Final
 
 import msgspec
@@ -9,6 +10,7 @@ from stressvision_training.evaluation.benchmark import CLIENT_MS
 RECALL_FLOOR: Final = 0.3
 """Of every class; a model below it misses more than two in three of what it is there to find."""
 FEWEST_OF_CLASS: Final = 30
+"""On fewer faces a class is only failed where not even the upper end of its interval reaches the floor."""
 ECE_BAR: Final = 0.1
 FEWEST_ROWS: Final = 200
 """Fewer decide nothing: a gate on them is not tried."""
@@ -51,8 +53,21 @@ def _recall(label: str, figures: dict[str, float]) -> Verdict:
         name=f"recall of {label}",
         figure=recall if support else None,
         bar=f">= {RECALL_FLOOR} on {FEWEST_OF_CLASS} faces or more",
-        met=recall >= RECALL_FLOOR if support >= FEWEST_OF_CLASS else None,
+        met=_reaches_floor(recall, support),
     )
+
+
+def _reaches_floor(recall: float, support: int) -> bool | None:
+    if support >= FEWEST_OF_CLASS:
+        return recall >= RECALL_FLOOR
+    return False if support and _at_most(recall, support) < RECALL_FLOOR else None
+
+
+def _at_most(share: float, number: int) -> float:
+    """The upper end of Wilson's 95 % interval of a share."""
+    z = 1.96
+    middle = share + z**2 / (2 * number)
+    return (middle + z * sqrt(share * (1 - share) / number + z**2 / (4 * number**2))) / (1 + z**2 / number)
 
 
 def _champion(report: Report, champion: Report) -> Verdict:

@@ -158,10 +158,12 @@ def _judge(control: Control, held: Held, folders: Folders, settings: Settings, t
 
 
 def _tell_judged(held: Held, tracking: Tracking, judged: Record) -> None:
-    unmet = judged.pop("unmet_gates")
+    unmet, untried = judged.pop("unmet_gates"), judged.pop("untried_gates")
     held.say(", ".join(f"{name} {value:.4f}" for name, value in judged.items()))
     for gate in unmet:
         held.say(f"gate not met: {gate}")
+    for gate in untried:
+        held.say(f"gate not tried, for there are too few faces: {gate}")
     tracking.add_results(judged | {"unmet_gates": len(unmet)})
 
 

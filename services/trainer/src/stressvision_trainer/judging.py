@@ -61,11 +61,12 @@ def judge(run: Path, data: Path, out: Path, version: str, champion: Path | None,
     unmet = [
         f"{each.name}: {_short(each.figure)} where {each.bar} is asked" for each in conditions if each.met is False
     ]
-    _admit(out / MANIFEST_NAME, unmet)
+    untried = [f"{each.name}: {_short(each.figure)}, {each.bar} is asked" for each in conditions if each.met is None]
+    _admit(out / MANIFEST_NAME, unmet, untried)
     _say("report")
     _write(run, data, out, version, found, theirs, times, conditions)
     names = ("accuracy", "macro_f1", "ece")
-    return {"unmet_gates": unmet} | {f"test_{name}": found.report[name] for name in names}
+    return {"unmet_gates": unmet, "untried_gates": untried} | {f"test_{name}": found.report[name] for name in names}
 
 
 def _say(stage: str) -> None:
@@ -80,10 +81,13 @@ def _short(figure: float | None) -> str:
     return "nothing" if figure is None else f"{figure:.4g}"
 
 
-def _admit(path: Path, unmet: list[str]) -> None:
-    """Say in the manifest which gates are not met: approval then asks for two people who override them."""
+def _admit(path: Path, unmet: list[str], untried: list[str]) -> None:
+    """Say in the manifest which gates are not met: approval then asks for two people who override them.
+
+    And which were not tried, for want of faces: whoever approves is told.
+    """
     manifest = json.loads(path.read_bytes())
-    manifest["scores"]["unmet_gates"] = unmet
+    manifest["scores"] |= {"unmet_gates": unmet, "untried_gates": untried}
     path.write_text(json.dumps(manifest, indent=2) + "\n")
 
 

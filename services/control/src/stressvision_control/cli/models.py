@@ -99,7 +99,9 @@ def register_model(
 def approve_model(context: typer.Context, version: str, as_json: JsonOption = False) -> None:
     """Let a candidate that another person registered be rolled out."""
     changed = open_api(context, as_json=as_json).post(f"/v1/models/{version}/approve")
-    say(changed["notice"] or f"model {version} is approved, and devices can download it", changed, as_json=as_json)
+    told = changed["notice"] or f"model {version} is approved, and devices can download it"
+    untried = "".join(f"\n  not tried, for there were too few faces: {gate}" for gate in changed["untried_gates"])
+    say(told + untried, changed, as_json=as_json)
 
 
 @models.command("publish")

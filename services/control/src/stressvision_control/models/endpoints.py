@@ -132,6 +132,7 @@ def detail_of(session: Session, row: ModelVersion, notice: str | None = None) ->
         manifest=row.manifest,
         has_file=model_files.find_file(session, row.digest) is not None,
         unmet_gates=model_gates.unmet_gates(row.manifest),
+        untried_gates=model_gates.untried_gates(row.manifest),
         overrides=[OverrideView.model_validate(each) for each in overrides],
         reports=[ReportView.model_validate(each) for each in reports],
         notice=notice,

@@ -50,11 +50,12 @@ class ReportView(View):
 
 
 class ModelDetail(ModelView):
-    """`notice`: what is still to be done before devices can have it."""
+    """`untried_gates`: for want of faces. `notice`: what is still to be done before devices can have it."""
 
     manifest: dict[str, Any]
     has_file: bool
     unmet_gates: list[str]
+    untried_gates: list[str]
     overrides: list[OverrideView]
     reports: list[ReportView]
     notice: str | None
