@@ -31,10 +31,19 @@ def open_look(database: Database, pseudonym: str, *, officer: str = "Rosa", last
         return placed.look.id or 0
 
 
+READABLE = """
+SELECT n.nspname || '.' || c.relname, EXISTS (
+    SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'pseudonym')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+  AND has_schema_privilege(n.oid, 'USAGE') AND has_any_column_privilege(c.oid, 'SELECT')
+"""
+
+
 def views(database: Database) -> list[str]:
-    with psycopg.connect(database.url("owner")) as connection:
-        rows = connection.execute("SELECT viewname FROM pg_views WHERE schemaname = 'safety' ORDER BY 1").fetchall()
-    return [name for (name,) in rows]
+    """What the safety officers' role can read that speaks of a person."""
+    with psycopg.connect(database.url("grafana_safety")) as connection:
+        return sorted(name.removeprefix("safety.") for name, personal in connection.execute(READABLE) if personal)
 
 
 def seen(database: Database) -> dict[str, set[str]]:
@@ -59,6 +68,14 @@ def entries(person: Person, action: str) -> list[tuple[object, ...]]:
 def test_without_a_look_there_is_no_row_about_anybody(person: Person) -> None:
     assert {"looks", "people", "person_shifts", "person_windows"} <= set(views(person.database))
     assert seen_anywhere(person.database) == set()
+
+
+def test_what_the_role_reads_besides_tells_of_nobody(person: Person) -> None:
+    with psycopg.connect(person.database.url("grafana_safety")) as connection:
+        for name, _personal in connection.execute(READABLE).fetchall():
+            assert name.startswith("safety."), name
+            columns = {column.name for column in connection.execute(f"SELECT * FROM {name} LIMIT 0").description or ()}
+            assert "pseudonym" in columns or not columns & {"employee_id", "device_id", "look_id"}, name
 
 
 def test_while_a_look_lasts_that_person_is_shown_and_nobody_else(person: Person) -> None:
@@ -146,6 +163,17 @@ def test_one_look_at_a_time_and_not_at_everybody(person: Person) -> None:
     with pytest.raises(ConflictError, match="no more at once"):
         open_look(person.database, names[looks.MOST_AT_ONCE - 1])
     open_look(person.database, names[looks.MOST_AT_ONCE - 1], officer="Luis")
+
+
+def test_a_day_has_an_end_to_it(person: Person) -> None:
+    for _ in range(looks.MOST_A_DAY):
+        number = open_look(person.database, person.pseudonym)
+        with transaction(person.database.engine("control")) as session:
+            looks.end_look(session, number, actor="Rosa")
+    with pytest.raises(ConflictError, match="no more in a day"):
+        open_look(person.database, person.pseudonym)
+    person.connection.execute("UPDATE looks SET since = since - interval '1 d', until = until - interval '1 d'")
+    open_look(person.database, person.pseudonym)
 
 
 FORBIDDEN = (

@@ -24,6 +24,9 @@ LONGEST: Final = timedelta(hours=8)
 MOST_AT_ONCE: Final = 5
 """Of one officer: a look is at a person, not at a workforce."""
 
+MOST_A_DAY: Final = 20
+"""Of one officer, those that are over included."""
+
 _OPENING: Final = 0x5356000A
 _LIVE = "SELECT id FROM live_looks WHERE id = ANY(:ids)"
 _CONSENTS = "SELECT EXISTS (SELECT FROM consenting WHERE employee_id = :employee_id)"
@@ -71,8 +74,10 @@ def open_look(
 
 
 def _refuse_more(session: Session, employee: Employee, officer: str) -> None:
-    statement = select(Look).where(Look.officer == officer, col(Look.ended_at).is_(None), col(Look.until) > func.now())
-    live = session.exec(statement).all()
+    now: datetime = session.exec(select(func.now())).one()
+    statement = select(Look).where(Look.officer == officer, col(Look.since) > now - timedelta(days=1))
+    today = session.exec(statement).all()
+    live = [look for look in today if look.ended_at is None and look.until > now]
     for look in live:
         if look.employee_id == employee.id:
             raise ConflictError(
@@ -80,6 +85,8 @@ def _refuse_more(session: Session, employee: Employee, officer: str) -> None:
             )
     if len(live) >= MOST_AT_ONCE:
         raise ConflictError(f"you look at {len(live)} people already, and no more at once; end one of these looks")
+    if len(today) >= MOST_A_DAY:
+        raise ConflictError(f"you have opened {len(today)} looks in the last 24 hours, and no more in a day")
 
 
 def end_look(session: Session, look_id: int, *, actor: str) -> PlacedLook:
