@@ -149,6 +149,19 @@ def test_the_model_is_as_its_manifest_says_and_what_nobody_measured_is_unknown(p
     assert "macro-F1 not measured" in wrong[2]
 
 
+def test_evidence_of_groups_is_what_was_published(packed: zipfile.ZipFile) -> None:
+    facts = json.loads(packed.read("facts.json"))
+    for groups, shown in (
+        (
+            {"cells": 12, "smallest": 6, "k": 5, "withheld": 3},
+            "group: 5; smallest published: 6",
+        ),
+        ({"cells": 0, "smallest": None, "k": None, "withheld": 0}, "cells: 0; least size of a group: unknown"),
+    ):
+        risks = cells(facts | {"groups": [groups]}, "en", words("en")["risks"])
+        assert [shown in row[2] for row in risks if row[0] == words("en")["risk_hr"]] == [True]
+
+
 def test_every_number_is_a_fact_or_a_word(packed: zipfile.ZipFile) -> None:
     facts = json.loads(packed.read("facts.json"))
     known = set(_NUMBER.findall(json.dumps(facts, ensure_ascii=False)))

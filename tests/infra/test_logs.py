@@ -43,7 +43,7 @@ def use_people(plant: Plant) -> dict[str, str]:
     token = control.post("/v1/tokens", json={"name": "Rosa", "roles": ["privacy"]}).json()["token"]
     assert httpx.get(f"{control.base_url}/v1/audit", headers={"Authorization": f"Bearer {token}"}).status_code == 200
     control.post("/v1/privacy/export", json={"employee_id": made.json()["id"], "reason": "asked for in writing"})
-    control.post("/v1/privacy/dossier")
+    assert control.post("/v1/privacy/dossier").status_code == 200
     assert control.get("/v1/sites", headers={"Authorization": f"Bearer {FALSE_TOKEN}"}).status_code == 401
     link = control.post("/v1/privacy/links", json={"employee_id": made.json()["id"]}).json()["path"]
     assert control.get(link).status_code == 200

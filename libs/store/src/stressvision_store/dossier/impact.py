@@ -82,6 +82,7 @@ def evidence(facts: Facts, say: Voice) -> dict[str, str]:
         "right": say.number(sum(rule["right"] for rule in facts["rules"])),
         "cells": say.number(groups["cells"]),
         "smallest": say("none") if groups["smallest"] is None else say.number(groups["smallest"]),
+        "k": say("unknown") if groups["k"] is None else say.number(groups["k"]),
         "withheld": say.number(int(groups["withheld"])),
         "looks": say.number(sum(count for action, count in times.items() if action.endswith(LOOKS))),
         "opened": say.number(looks["opened"]),

@@ -35,6 +35,7 @@ FROM rollup_areas""",
 SELECT reason, sum(captured_ms) / 3600000.0 AS hours FROM unattributed_windows GROUP BY 1 ORDER BY 1""",
     "groups": """
 SELECT (SELECT count(*) FROM hr.group_shifts) AS cells, (SELECT min(people) FROM hr.group_shifts) AS smallest,
+    (SELECT min(k) FROM hr.group_shifts) AS k,
     (SELECT coalesce(sum(withheld_cells), 0) FROM hr.withheld) AS withheld""",
     "fleet": """
 SELECT count(*) AS devices, count(*) FILTER (WHERE d.revoked_at IS NOT NULL) AS revoked,
