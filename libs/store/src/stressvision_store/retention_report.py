@@ -27,6 +27,7 @@ class Purpose:
     slack: int = 2
 
 
+NOT_YET: Final = "the worker has applied no rule yet"
 OF_EMPLOYMENT: Final = "the person is erased"
 PURPOSES: Final[tuple[Purpose, ...]] = (
     Purpose(table="events", purpose="rollups can be made anew", age="started_at", rule="raw"),
@@ -84,7 +85,7 @@ def _line(session: Session, purpose: Purpose, run: RetentionRun | None) -> Kept:
         table=purpose.table,
         purpose=purpose.purpose,
         kept_days=run.days if run is not None else None,
-        until=purpose.until or ("" if run is not None else "the worker has applied no rule yet"),
+        until=purpose.until or ("" if run is not None else NOT_YET),
         rows=row.rows,
         oldest=_moment(row.oldest),
         beyond=row.beyond if bound is not None else None,

@@ -107,7 +107,7 @@ def _notices(facts: Facts, say: Voice) -> Section:
         )
         for each in facts["consents"]
     ]
-    keys = ("version", "language", "published", "digest")
+    keys = ("version", "language", "given_out", "digest")
     return say.section(
         "notices",
         say.grid(keys, notices, (0.15, 0.1, 0.25, 0.5)) if notices else say.text("no_notices"),

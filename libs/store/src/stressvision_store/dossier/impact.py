@@ -52,7 +52,7 @@ def _scope(facts: Facts, say: Voice) -> Section:
         (say("paused"), say.number(fleet["paused"])),
         (say("objections"), f"{objections['raised']} / {objections['open']} / {objections['upheld']}"),
     ]
-    table = say.grid(keys, sites, (0.2, 0.2, 0.24, 0.08, 0.08, 0.1, 0.1)) if sites else say.text("no_sites")
+    table = say.grid(keys, sites, (0.17, 0.17, 0.22, 0.08, 0.1, 0.13, 0.13)) if sites else say.text("no_sites")
     return say.section("scope", table, say.text("profiles_1"), say.pairs(figures))
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from stressvision_store.retention_report import NOT_YET
+
 SPANISH_PURPOSES: Final[Mapping[str, str]] = {
     "events": "volver a calcular los resúmenes",
     "dead_letters": "reenviar eventos rechazados",
@@ -32,7 +34,7 @@ SPANISH_UNTIL: Final[Mapping[str, str]] = {
     "the person is erased": "hasta que se suprime a la persona",
     "removed, or the person is erased": "hasta que se retira, o se suprime a la persona",
     "never; it names nobody": "siempre; no nombra a nadie",
-    "the worker has applied no rule yet": "el proceso de fondo aún no aplicó ninguna regla",
+    NOT_YET: "el proceso de fondo aún no aplicó ninguna regla",
 }
 
 BASES: Final[Mapping[str, str]] = {

@@ -1,11 +1,15 @@
 """Chapter 3 and annex A: what is processed, what for, how long, and who may read it, as it really is."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from stressvision_store.dossier.document import Section, Voice
 from stressvision_store.dossier.facts import Facts
 from stressvision_store.dossier.purposes import BASES, SPANISH_PURPOSES, SPANISH_UNTIL
+from stressvision_store.retention_report import NOT_YET
+
+ESTIMATED: Final = ("events",)
+"""Tables whose rows the database estimates, so that a count does not take minutes."""
 
 
 def chapter(facts: Facts, say: Voice) -> list[Section]:
@@ -14,16 +18,16 @@ def chapter(facts: Facts, say: Voice) -> list[Section]:
             line["table"],
             purpose_words(line["table"], line["purpose"], say),
             _kept(line, say),
-            say.number(line["rows"]),
+            ("~ " if line["table"] in ESTIMATED else "") + say.number(line["rows"]),
             "–" if line["oldest"] is None else say.day(line["oldest"]),
-            say.number(line["beyond"]),
+            "–" if has_no_age(line) else say.number(line["beyond"]),
             _readers(facts, line["table"]) or say("none"),
             say(BASES.get(line["table"], "basis_unknown")),
         )
         for line in facts["retention"]
     ]
     keys = ("data", "purpose", "kept", "rows", "oldest", "beyond", "recipients")
-    table = say.grid((*keys, "basis"), lines, (0.15, 0.17, 0.13, 0.06, 0.12, 0.07, 0.15, 0.15))
+    table = say.grid((*keys, "basis"), lines, (0.16, 0.17, 0.13, 0.06, 0.11, 0.08, 0.14, 0.15))
     header = tuple(name.format(confirm=say("confirm")) for name in table.header)
     tokens = [(row["role"], say.number(row["tokens"]), say.number(row["never_expire"])) for row in facts["tokens"]]
     return [
@@ -54,6 +58,11 @@ def annex(facts: Facts, say: Voice) -> Section:
 
 def purpose_words(table: str, english: str, say: Voice) -> str:
     return SPANISH_PURPOSES.get(table, english) if say.language == "es" else english
+
+
+def has_no_age(line: dict[str, Any]) -> bool:
+    """Whether such rows go for another reason than their age."""
+    return line["kept_days"] is None and line["until"] != NOT_YET
 
 
 def _kept(line: dict[str, Any], say: Voice) -> str:

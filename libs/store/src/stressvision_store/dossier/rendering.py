@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, select_autoescape
 from reportlab.lib import pagesizes
 from reportlab.lib.colors import HexColor
 from reportlab.lib.styles import ParagraphStyle
-from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Table, TableStyle
 
 from stressvision_store.dossier import history, impact, model_card, register
 from stressvision_store.dossier.document import Document, Grid, Text, Voice
@@ -31,7 +31,8 @@ _HEADS = {
                       keepWithNext=1),
 }  # fmt: skip
 _TITLE = ParagraphStyle("title", parent=_PLAIN, fontName="Helvetica-Bold", fontSize=18, leading=24)
-_LINES = TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor("#BBBBBB")), ("VALIGN", (0, 0), (-1, -1), "TOP")])
+_LINES = TableStyle([("LINEBELOW", (0, 0), (-1, -1), 0.4, HexColor("#BBBBBB")), ("VALIGN", (0, 0), (-1, -1), "TOP"),
+                     ("LEFTPADDING", (0, 0), (-1, -1), 2), ("RIGHTPADDING", (0, 0), (-1, -1), 4)])  # fmt: skip
 
 
 def lay_out(facts: Facts, language: Language) -> Document:
@@ -92,10 +93,9 @@ def _table(grid: Grid) -> list[Any]:
     if not rows:
         return []
     widths = [share * WIDTH for share in grid.widths]
+    repeated = 1 if grid.header else 0
     return [
-        Spacer(1, 4),
-        Table(rows, colWidths=widths, style=_LINES, hAlign="LEFT", repeatRows=1 if grid.header else 0, splitInRow=1),
-        Spacer(1, 6),
+        Table(rows, colWidths=widths, style=_LINES, hAlign="LEFT", repeatRows=repeated, spaceBefore=4, spaceAfter=6)
     ]
 
 
