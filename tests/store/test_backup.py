@@ -19,6 +19,7 @@ from stressvision_store import (
     objections,
     personal_links,
     profiles,
+    publication,
     schema,
     tokens,
 )  # fmt: skip
@@ -144,6 +145,8 @@ def take_back(person: Person, key: str) -> None:
         personal_links.revoke_link(session, link.id or 0, actor="Ana")
         tokens.revoke_token(session, 1)
         profiles.change_profile(session, person.plant.sites[0], "fatigue_only", actor="Ana", reason=None)
+    with transaction(person.database.engine("worker")) as session:
+        publication.keep_unpublished(session, {str(person.plant.sites[0]): ["2026-11-02"]})
 
 
 @pytest.mark.parametrize("by_file", [False, True])
@@ -168,12 +171,13 @@ def test_what_was_taken_back_after_the_backup_stays_so(
 
     done = store(database, "restore", str(dump), "--json", *(["--erasures", str(ledger)] if by_file else []))
 
-    assert json.loads(done.output)["revoked_again"] == 5, "the look went with the withdrawal"
+    assert json.loads(done.output)["revoked_again"] == 6, "the look went with the withdrawal"
     assert count(database, "consents", f"employee_id = {person.id} AND withdrawn_at IS NULL") == 0
     assert count(database, "consenting", f"employee_id IN ({person.id}, {person.plant.employees[1]})") == 0
     assert count(database, "objections", "state = 'open' AND text NOT LIKE '%want%'") == 1
     assert count(database, "live_looks") == 0
     assert count(database, "sites", "profile = 'fatigue_only'") == 1
+    assert count(database, "published_days", "shift_date = '2026-11-02'") == 1
     with transaction(database.engine("control")) as session:
         assert personal_links.find_link(session, key) is None
         assert tokens.find_token(session, token) is None

@@ -1,12 +1,12 @@
-"""Who may do what, as tables for docs/privacy.md: made from the API's own document and from the database's grants."""
+"""Who may do what, as tables for docs/privacy.md: from the API's own document, and by trying it in the database."""
 
 from collections import defaultdict
 from typing import Any
 
-import psycopg
-
 from stressvision_control.security import ROLES as ORDER
 from stressvision_store.retention_report import PURPOSES
+from support.database import Database
+from support.raw_access import Intruder, functions, relations
 
 ROLES = (
     "stressvision_ingest",
@@ -14,13 +14,7 @@ ROLES = (
     "stressvision_worker",
     *(f"grafana_{who}" for who in ("hr", "safety", "ops")),
 )
-LETTERS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 OPEN = "anybody"
-
-_GRANT = """
-SELECT has_table_privilege(%(role)s, %(table)s, %(right)s),
-    %(right)s <> 'DELETE' AND has_any_column_privilege(%(role)s, %(table)s, %(right)s)
-"""
 
 
 def routes(document: dict[str, Any]) -> list[str]:
@@ -38,21 +32,24 @@ def _by_path(route: str) -> tuple[str, str]:
     return path, method
 
 
-def grants(owner_url: str) -> list[str]:
-    """Lines of a table: of each table about people what each role may; in brackets, of some columns only."""
-    lines = []
-    with psycopg.connect(owner_url) as connection:
-        for purpose in PURPOSES:
-            cells = [_cell(connection, role, purpose.table) for role in ROLES]
-            lines.append(f"| `{purpose.table}` | {' | '.join(cells)} |")
-    return lines
+def grants(database: Database) -> list[str]:
+    """Lines of a table: each table about people; then all else, together where roles may do the same to it.
 
-
-def _cell(connection: psycopg.Connection[Any], role: str, table: str) -> str:
-    said = ""
-    for letter, right in LETTERS.items():
-        row = connection.execute(_GRANT, {"role": role, "table": table, "right": right}).fetchone()
-        assert row is not None
-        whole, partly = row
-        said += letter if whole else f"({letter})" if partly else ""
-    return said or "–"
+    Each role tries each thing, by SQL of its own.
+    """
+    named = {f"`{purpose.table}`": purpose.table for purpose in PURPOSES}
+    about_people = set(named.values())
+    cells: dict[str, list[str]] = defaultdict(list)
+    for role in ROLES:
+        with Intruder(database, role) as intruder:
+            for relation in relations(database):
+                cells[relation.name].append(intruder.may(relation))
+            for function in functions(database):
+                cells[f"{function.name}()"].append(intruder.may_call(function))
+    alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, said in cells.items():
+        if name not in about_people:
+            alike[tuple(said)].append(f"`{name}`")
+    lines = {**{name: tuple(cells[table]) for name, table in named.items()},
+             **{" ".join(sorted(names)): said for said, names in alike.items()}}  # fmt: skip
+    return [f"| {name} | {' | '.join(said)} |" for name, said in lines.items()]

@@ -5,7 +5,7 @@ speak of whoever made it. An erasure withdraws every figure that the person is i
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -78,6 +78,28 @@ def changed_cells(session: Session) -> int:
 def withdraw_person(session: Session, employee_id: int) -> int:
     """Take away every figure that a person is in, and the reports made of it; return how many cells went."""
     return int(session.scalar(text("SELECT withdraw_figures(:employee)"), {"employee": employee_id}) or 0)
+
+
+def published_dates(session: Session) -> dict[str, list[str]]:
+    """The days that are out, by site: kept with the backups, for `keep_unpublished`."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in session.execute(text("SELECT site_id, shift_date FROM published_days ORDER BY 1, 2")):
+        found[str(row.site_id)].append(row.shift_date.isoformat())
+    return dict(found)
+
+
+def keep_unpublished(session: Session, found: Mapping[str, Sequence[str]]) -> int:
+    """Never publish these days here, where they are not out: what a restore made of them differs from what was shown.
+
+    Return how many days that are. Sites that are not there are passed over.
+    """
+    statement = text(
+        "INSERT INTO published_days (site_id, shift_date, k, cells, hour_cells) "
+        "SELECT id, unnest(:days ::date[]), :k, 0, 0 FROM sites WHERE id = :site_id ON CONFLICT DO NOTHING "
+        "RETURNING site_id"
+    )
+    keys = [{"site_id": int(site), "days": days, "k": SMALLEST_GROUP} for site, days in found.items()]
+    return sum(len(session.execute(statement, key).all()) for key in keys)
 
 
 def _due(

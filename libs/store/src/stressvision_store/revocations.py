@@ -1,7 +1,8 @@
 """What was taken back since a backup, so that restoring it gives nothing of it out again.
 
-Consents withdrawn, objections that wait, links and tokens revoked, profiles narrowed. Numbers, times and hashes: no
-name, and nobody's words. A consent given anew, or a profile widened by two people, is known by its own time and stays.
+Consents withdrawn, objections that wait, links and tokens revoked, profiles narrowed, days published. Numbers, times and
+hashes: no name, and nobody's words. A consent given anew, or a profile widened by two people, is known by its own time
+and stays.
 """
 
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from stressvision_contracts.labels import SiteProfile
-from stressvision_store import audit, consents, objections, profiles
+from stressvision_store import audit, consents, objections, profiles, publication
 from stressvision_store.personal_tables import Objection, PersonalLink
 from stressvision_store.workforce_tables import ApiToken, Consent, Employee, Site
 
@@ -40,6 +41,7 @@ def collect(session: Session) -> Revocations:
         "links": sorted(key.hex() for key in links),
         "tokens": sorted(key.hex() for key in tokens),
         "profiles": {str(row.id): row.profile for row in session.exec(select(Site).order_by(col(Site.id)))},
+        "published": publication.published_dates(session),
     }
 
 
@@ -60,6 +62,8 @@ def do_again(session: Session, found: Revocations, *, actor: str, with_profiles:
         done += int(session.execute(text(statement), keys).rowcount)  # type: ignore[attr-defined]
     if with_profiles:
         done += sum(_narrow(session, int(site), profile, actor) for site, profile in found.get("profiles", {}).items())
+    # figures that were out are not made again, of other events
+    done += publication.keep_unpublished(session, found.get("published", {}))
     ended = text("UPDATE looks SET ended_at = now(), ended_by = :actor WHERE ended_at IS NULL AND until > now()")
     return done + int(session.execute(ended, {"actor": actor}).rowcount)  # type: ignore[attr-defined]
 
