@@ -16,6 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from grafana.access.wishes import AUDIENCES
 from grafana.generate import queries, writing
+from stressvision_contracts.labels import COMPANY5
 from stressvision_store.alerts import wilson
 from support.database import Cluster, Database, create_database, drop_database
 from support.grafana import dashboards, expand, expressions, panels, statements
@@ -87,6 +88,16 @@ def test_every_panel_says_what_it_shows_in_both_languages(board: dict[str, Any])
             defaults = panel["fieldConfig"]["defaults"]
             assert defaults["unit"], panel["title"]
             assert defaults["noValue"] == "sin datos suficientes / not enough data", panel["title"]
+
+
+@EACH_BOARD
+def test_series_that_only_the_data_name_are_told_apart_without_colour(board: dict[str, Any]) -> None:
+    for panel in panels(board):
+        if any(" AS metric" in target.get("rawSql", "") for target in panel.get("targets", [])):
+            matchers = [override["matcher"] for override in panel["fieldConfig"]["overrides"]]
+            letters = {matcher["options"] for matcher in matchers if matcher["id"] == "byRegexp"}
+            known = {matcher["options"] for matcher in matchers if matcher["id"] == "byName"}
+            assert "/^Ⓐ/" in letters or known == set(COMPANY5), panel["title"]
 
 
 @EACH_BOARD

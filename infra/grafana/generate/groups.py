@@ -17,7 +17,7 @@ from grafana.generate.group_figures import (
 from grafana.generate.group_panels import add_data, add_reliance, add_summary
 from grafana.generate.pages import choice, leads_to, page
 from grafana.generate.panels import FATIGUE, GOOD, GREY, STRESS, WITHHELD, bars, colour, heat, listing, trend, unit
-from grafana.generate.queries import HR, Sql
+from grafana.generate.queries import HR, Sql, lettered
 
 TO_SITE = leads_to("site", "Toda la sede / The whole site")
 PAINTS = {NAMES["fatigue_share"]: FATIGUE, NAMES["stress_share"]: STRESS}
@@ -157,9 +157,9 @@ def _side_by_side(board: Dashboard) -> None:
                 title,
                 "Proporción del tiempo observado. No es una clasificación. / Share of observed time. Not a ranking.",
                 [Sql(HR, f"""
-SELECT day_at AS time, site || ' · ' || shift AS metric, {weighted(share)} AS value
+SELECT day_at AS time, {lettered("site || ' · ' || shift", "site, shift")}, {weighted(share)} AS value
 FROM hr.group_shifts WHERE {GROUP_DAYS} GROUP BY day_at, site, shift ORDER BY 1, 2""", series=True)],
-                unit="percentunit",
+                unit="percentunit", lettered=True,
             )
         )  # fmt: skip
     board.with_panel(

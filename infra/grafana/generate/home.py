@@ -5,7 +5,7 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 from grafana.generate.group_figures import BAND_DAYS, BAND_LEAST, before, weighted
 from grafana.generate.pages import page
 from grafana.generate.panels import COVERAGE, GREY, STRESS, WITHHELD, figure, leading, listing, trend, unit
-from grafana.generate.queries import HR, Sql
+from grafana.generate.queries import HR, Sql, lettered
 
 WEEK = "shift_date BETWEEN $__timeTo()::date - 6 AND $__timeTo()::date"
 
@@ -120,10 +120,10 @@ def _days(board: Dashboard) -> None:
                 "Proporción del tiempo observado; una sede se compara consigo misma. / "
                 "Share of observed time; a site is compared with itself.",
                 [Sql(HR, f"""
-SELECT day_at AS time, site AS metric, {weighted(share)} AS value FROM hr.group_shifts
+SELECT day_at AS time, {lettered("site", "site")}, {weighted(share)} AS value FROM hr.group_shifts
 WHERE shift_date BETWEEN $__timeFrom()::date AND $__timeTo()::date GROUP BY day_at, site ORDER BY 1, 2""",
                      series=True)],
-                unit="percentunit",
+                unit="percentunit", lettered=True,
             )
         )  # fmt: skip
     board.with_panel(
@@ -131,19 +131,19 @@ WHERE shift_date BETWEEN $__timeFrom()::date AND $__timeTo()::date GROUP BY day_
             "Cobertura por sede / Coverage by site",
             "Tiempo con rostro utilizable entre tiempo previsto. / Time with a usable face over scheduled time.",
             [Sql(HR, f"""
-SELECT day_at AS time, site AS metric, {weighted("coverage")} AS value FROM hr.group_shifts
+SELECT day_at AS time, {lettered("site", "site")}, {weighted("coverage")} AS value FROM hr.group_shifts
 WHERE shift_date BETWEEN $__timeFrom()::date AND $__timeTo()::date GROUP BY day_at, site ORDER BY 1, 2""",
                  series=True)],
-            unit="percentunit", ratio=True,
+            unit="percentunit", ratio=True, lettered=True,
         )
     )  # fmt: skip
     board.with_panel(
         trend(
             "Reservadas por sede / Withheld by site",
             "Parte de las celdas del día que no se publica. / Share of the day's cells that is not published.",
-            [Sql(HR, """
-SELECT day_at AS time, site AS metric, withheld_cells::float / nullif(cells, 0) AS value FROM hr.withheld
+            [Sql(HR, f"""
+SELECT day_at AS time, {lettered("site", "site")}, withheld_cells::float / nullif(cells, 0) AS value FROM hr.withheld
 WHERE shift_date BETWEEN $__timeFrom()::date AND $__timeTo()::date ORDER BY 1, 2""", series=True)],
-            unit="percentunit", ratio=True,
+            unit="percentunit", ratio=True, lettered=True,
         )
     )  # fmt: skip

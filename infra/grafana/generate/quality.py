@@ -17,7 +17,7 @@ from grafana.generate.panels import (
     trend,
     unit,
 )
-from grafana.generate.queries import OPERATIONS, Sql
+from grafana.generate.queries import OPERATIONS, Sql, lettered
 
 CHOSEN = "model_version IN (${model:sqlstring})"
 DAYS = "$__timeFilter(day::timestamptz)"
@@ -94,9 +94,9 @@ def _confidence(board: Dashboard) -> None:
             "Confianza por modelo / Confidence by model",
             "De todas las versiones en uso, por día. / Of all versions in use, by day.",
             [Sql(OPERATIONS, f"""
-SELECT day::timestamptz AS time, model_version AS metric, confidence FROM ops.model_days
+SELECT day::timestamptz AS time, {lettered("model_version", "model_version")}, confidence FROM ops.model_days
 WHERE {DAYS} ORDER BY 1, 2""", series=True)],
-            unit="percentunit", ratio=True,
+            unit="percentunit", lettered=True, ratio=True,
         ).links([leads_to("training", "Entrenamiento / Training", choices="")])
     )  # fmt: skip
     board.with_panel(
@@ -143,9 +143,9 @@ WHERE {CHOSEN} AND {DAYS} ORDER BY 1, 2""", series=True)],
             f"Índice de estabilidad por día; más de {DRIFT} es un cambio claro. / "
             f"Stability index by day; more than {DRIFT} is a clear change.",
             [Sql(OPERATIONS, f"""
-SELECT day::timestamptz AS time, model_version AS metric, psi FROM ops.model_shift
+SELECT day::timestamptz AS time, {lettered("model_version", "model_version")}, psi FROM ops.model_shift
 WHERE {DAYS} ORDER BY 1, 2""", series=True)],
-            unit="none", width="whole",
+            unit="none", lettered=True, width="whole",
         )
     )  # fmt: skip
 
@@ -157,9 +157,9 @@ def _sight(board: Dashboard) -> None:
             "Tiempo con rostro / Time with a face",
             "Parte del tiempo captado, por modelo y día. / Share of the captured time, by model and day.",
             [Sql(OPERATIONS, f"""
-SELECT day::timestamptz AS time, model_version AS metric, coverage FROM ops.model_days
+SELECT day::timestamptz AS time, {lettered("model_version", "model_version")}, coverage FROM ops.model_days
 WHERE {DAYS} ORDER BY 1, 2""", series=True)],
-            unit="percentunit", ratio=True,
+            unit="percentunit", lettered=True, ratio=True,
         )
     )  # fmt: skip
     board.with_panel(
@@ -168,9 +168,9 @@ WHERE {DAYS} ORDER BY 1, 2""", series=True)],
             "Parte de las ventanas en que no se vio a nadie, por modelo y día. / "
             "Share of the windows in which nobody was seen, by model and day.",
             [Sql(OPERATIONS, f"""
-SELECT day::timestamptz AS time, model_version AS metric, blind_share FROM ops.model_days
+SELECT day::timestamptz AS time, {lettered("model_version", "model_version")}, blind_share FROM ops.model_days
 WHERE {DAYS} ORDER BY 1, 2""", series=True)],
-            unit="percentunit", ratio=True,
+            unit="percentunit", lettered=True, ratio=True,
         )
     )  # fmt: skip
 

@@ -56,6 +56,11 @@ class Sql(builder.Builder[PostgresQuery]):
         return self._query
 
 
+def lettered(name: str, order: str) -> str:
+    """SQL for `name` with a letter before it, by its place among all values of `order`; Ⓐ is U+24B6."""
+    return f"chr(9397 + dense_rank() OVER (ORDER BY {order})::int) || ' ' || {name} AS metric"
+
+
 class Prom(builder.Builder[PrometheusDataquery]):
     """A PromQL expression; `now` asks for one value at the end of the range only."""
 

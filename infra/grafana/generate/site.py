@@ -6,7 +6,7 @@ from grafana.generate.group_figures import HIGH, LOW, NAMES, SITE_DAYS, by_day_i
 from grafana.generate.group_panels import add_data, add_reliance, add_summary
 from grafana.generate.pages import choice, leads_to, page
 from grafana.generate.panels import FATIGUE, GREY, STRESS, colour, trend
-from grafana.generate.queries import HR, Sql
+from grafana.generate.queries import HR, Sql, lettered
 
 SITE = "site IN (${site:sqlstring})"
 TO_GROUPS = leads_to("groups", "Por área y turno / By area and shift")
@@ -76,9 +76,9 @@ def _shifts(board: Dashboard) -> None:
                 title,
                 "Proporción del tiempo observado. No es una clasificación. / Share of observed time. Not a ranking.",
                 [Sql(HR, f"""
-SELECT day_at AS time, shift AS metric, {weighted(share)} AS value
+SELECT day_at AS time, {lettered("shift", "shift")}, {weighted(share)} AS value
 FROM hr.group_shifts WHERE {SITE_DAYS} GROUP BY day_at, shift ORDER BY 1, 2""", series=True)],
-                unit="percentunit",
+                unit="percentunit", lettered=True,
             ).links([TO_GROUPS])
         )  # fmt: skip
 

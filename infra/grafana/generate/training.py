@@ -14,7 +14,7 @@ from grafana.generate.panels import (
     trend,
     unit,
 )
-from grafana.generate.queries import OPERATIONS, Prom, Sql
+from grafana.generate.queries import OPERATIONS, Prom, Sql, lettered
 
 RUN = "job::text IN (${run:sqlstring})"
 TRAINER_AGE_S = 60
@@ -138,10 +138,10 @@ FROM ops.model_drift ORDER BY newest_day DESC, model_version LIMIT 20"""),
             "Confianza / Confidence",
             "Media de la probabilidad más alta de cada ventana, por modelo y día. / "
             "Mean of the highest probability of each window, by model and day.",
-            [Sql(OPERATIONS, """
-SELECT day::timestamptz AS time, model_version AS metric, confidence FROM ops.model_days
+            [Sql(OPERATIONS, f"""
+SELECT day::timestamptz AS time, {lettered("model_version", "model_version")}, confidence FROM ops.model_days
 WHERE $__timeFilter(day::timestamptz) ORDER BY 1, 2""", series=True)],
-            unit="percentunit", ratio=True,
+            unit="percentunit", ratio=True, lettered=True,
         )
     )  # fmt: skip
     board.with_panel(
