@@ -14,17 +14,20 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 from pypdf import PdfReader
+from sqlmodel import Session
 from typer.testing import CliRunner
 
 from native.layout import ROOT
 from stressvision_control.cli.app import app
 from stressvision_store.dossier.document import Grid, words
-from stressvision_store.dossier.facts import Facts
+from stressvision_store.dossier.facts import Facts, collect
 from stressvision_store.dossier.purposes import BASES, SPANISH_PURPOSES, SPANISH_UNTIL
 from stressvision_store.dossier.rendering import LANGUAGES, lay_out
 from stressvision_store.dossier.statements import STATEMENTS
+from stressvision_store.model_tables import ModelReport, ModelVersion
 from stressvision_store.reports.texts import Language
 from stressvision_store.retention_report import PURPOSES
+from stressvision_store.tables import DeviceState
 from support.control import Control, serve
 from support.database import Database
 from support.person import Person, filled
@@ -34,6 +37,7 @@ pytestmark = pytest.mark.db
 
 NAMES = ("Ana Quispe", "Luis", "Rosa Vera", "Berta Paz", "Callao badge")
 SHIPPED = json.loads((ROOT / "models" / "stressvision" / "manifest.json").read_text())
+MISTAKES = [[1701 + line if line == column else 11 * line + column for column in range(5)] for line in range(5)]
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
@@ -49,6 +53,9 @@ def use(control: Control, person: Person) -> None:
     texts = {"es": "Qué se observa y para qué. " * 5, "en": "What is observed and what for. " * 5}
     berta.post("/v1/notices", json={"version": "2026-1", **texts}).raise_for_status()
     rosa.post("/v1/models", json=SHIPPED).raise_for_status()
+    kept = json.dumps({"test": {"confusion": MISTAKES}}).encode()
+    octets = {"Content-Type": "application/octet-stream"}
+    rosa.put("/v1/models/0.3.0/reports/evaluation.json", content=kept, headers=octets).raise_for_status()
     for outcome, count in (("true", 21), ("false", 4)):
         for _ in range(count):
             add(
@@ -148,6 +155,32 @@ def test_the_model_is_as_its_manifest_says_and_what_nobody_measured_is_unknown(p
     assert words("en")["no_scores"] in str(lay_out(bare, "en"))
     (wrong,) = [row for row in cells(bare, "en", words("en")["risks"]) if row[0] == words("en")["risk_wrong"]]
     assert "macro-F1 not measured" in wrong[2]
+
+
+def test_what_was_taken_for_what_comes_from_the_kept_evaluation(packed: zipfile.ZipFile) -> None:
+    facts = json.loads(packed.read("facts.json"))
+    shown = [row for row in cells(facts, "en", "Version 0.3.0") if row[0] in SHIPPED["labels"]]
+    assert [[int(count) for count in row[1:]] for row in shown] == MISTAKES
+    without = facts | {"mistakes": {"0.3.0": None}}
+    assert words("en")["no_mistakes"] in str(lay_out(without, "en"))
+
+
+@pytest.mark.usefixtures("packed")
+@pytest.mark.parametrize("kept", [b"no json", b"[]", b'{"test": {"confusion": [[1]]}}', b'{"test": {"confusion": 7}}'])
+def test_an_evaluation_that_cannot_be_read_is_unknown(shared_database: Database, kept: bytes) -> None:
+    with Session(shared_database.engine("owner")) as session:
+        manifest = SHIPPED | {"version": "odd"}
+        session.add(ModelVersion(version="odd", digest=SHIPPED["digest"], manifest=manifest, desired=False))
+        session.flush()
+        session.add(ModelReport(version="odd", name="evaluation.json", content=kept, size_bytes=len(kept)))
+        session.add(DeviceState(
+            device_id=1, heartbeat_at=datetime.now(UTC), boot_id="b", agent_version="0", model_version="odd",
+            next_seq=0, report={},
+        ))  # fmt: skip
+        session.flush()
+        found = collect(session, {"paths": {}})
+        session.rollback()
+    assert found["mistakes"]["odd"] is None
 
 
 def test_evidence_of_groups_is_what_was_published(packed: zipfile.ZipFile) -> None:

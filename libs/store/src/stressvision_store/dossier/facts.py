@@ -1,5 +1,6 @@
 """What the running system knows of itself: figures only, each with the query it came from, and nobody's name."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -12,13 +13,16 @@ from sqlmodel import Session, col, or_, select
 from stressvision_store import alerts, audit_chain, retention_report
 from stressvision_store.dossier import access
 from stressvision_store.dossier.statements import STATEMENTS
-from stressvision_store.model_tables import ModelVersion
+from stressvision_store.model_tables import ModelReport, ModelVersion
 from stressvision_store.tables import DeviceState
 
 Facts = dict[str, Any]
 
 LONGEST_CHAIN: Final = 200_000
 """Links of the audit that are made again on the spot; a longer one is for `stressvision audit verify`."""
+
+EVALUATION: Final = "evaluation.json"
+"""The report of a model in which the trainer writes its evaluation."""
 
 _PAGE: Final = 10_000
 
@@ -31,7 +35,8 @@ def collect(session: Session, api: Mapping[str, Any]) -> Facts:
         "rules": [_plain(asdict(rule)) for rule in alerts.rules(session)],
         "retention": [_plain(asdict(line)) for line in retention_report.report(session)],
         "audit_chain": _chain(session),
-        "manifests": _manifests(session),
+        "manifests": (manifests := _manifests(session)),
+        "mistakes": {version: _mistakes(session, version, manifest) for version, manifest in manifests.items()},
         "grants": access.grants(session),
         "views": access.views(session),
         "routes": access.routes(api),
@@ -80,6 +85,19 @@ def _manifests(session: Session) -> dict[str, Any]:
     return {row.version: row.manifest for row in session.exec(wanted.order_by(col(ModelVersion.version)))}
 
 
+def _mistakes(session: Session, version: str, manifest: Mapping[str, Any]) -> list[list[int]] | None:
+    """What was taken for what on test pictures: a line a true label. None where no evaluation is kept that says so."""
+    report = session.get(ModelReport, (version, EVALUATION))
+    try:
+        counts = json.loads(report.content)["test"]["confusion"] if report is not None else None
+    except (ValueError, KeyError, TypeError):
+        return None
+    size = len(manifest["labels"])
+    lines = counts if isinstance(counts, list) and len(counts) == size else []
+    whole = all(isinstance(line, list) and len(line) == size and all(type(n) is int for n in line) for line in lines)
+    return lines if lines and whole else None
+
+
 def _sources(facts: Facts) -> dict[str, str]:
     """Where each figure comes from."""
     of_code = {
@@ -88,6 +106,7 @@ def _sources(facts: Facts) -> dict[str, str]:
         "retention": "stressvision_store.retention_report.report",
         "audit_chain": "stressvision_store.audit_chain, every link made again",
         "manifests": "SELECT version, manifest FROM model_versions, of models desired or named in a heartbeat",
+        "mistakes": f"{EVALUATION} of model_reports, as the trainer wrote it",
         "grants": access.GRANTS.strip(),
         "views": access.VIEWS.strip(),
         "routes": "the OpenAPI document of the control API",

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from stressvision_store.dossier.document import Block, Section, Text, Voice
+from stressvision_store.dossier.document import Block, Grid, Section, Text, Voice
 from stressvision_store.dossier.facts import Facts
 from stressvision_store.dossier.impact import device_scores
 
@@ -21,7 +21,8 @@ def chapters(facts: Facts, say: Voice) -> list[Section]:
         sections.append(Section(3, f"{say('version')} {version}", tuple(_card(facts, version, manifest, say))))
     sections.append(say.section("accuracy", level=2))
     for version, manifest in facts["manifests"].items():
-        sections.append(Section(3, f"{say('version')} {version}", tuple(_accuracy(manifest, say))))
+        blocks = (*_accuracy(manifest, say), *_mistakes(facts["mistakes"][version], manifest["labels"], say))
+        sections.append(Section(3, f"{say('version')} {version}", blocks))
     return [*sections, _bias(facts, say), _field(facts, say)]
 
 
@@ -72,6 +73,14 @@ def _accuracy(manifest: dict[str, Any], say: Voice) -> list[Block]:
     ]
     rows += [(say(f"m_{name}"), _scored(test, intervals, name, say)) for name in FALSE_ALARMS]
     return [say.text("accuracy_1", judged_by=judged_by), say.grid(("measure_name", "value"), rows, (0.6, 0.4))]
+
+
+def _mistakes(counts: list[list[int]] | None, labels: list[str], say: Voice) -> list[Block]:
+    if counts is None:
+        return [say.text("no_mistakes")]
+    rows = tuple((label, *(say.number(count) for count in line)) for label, line in zip(labels, counts, strict=True))
+    widths = (0.25, *(0.75 / len(labels) for _ in labels))
+    return [say.text("mistakes"), Grid((say("true_label"), *labels), rows, widths)]
 
 
 def _scored(scores: dict[str, Any], intervals: dict[str, Any], name: str, say: Voice) -> str:
