@@ -92,7 +92,7 @@ def _intake(board: Dashboard) -> None:
             "Por código de estado; 401 y 422 son del dispositivo, 429 y 503 le piden volver. / "
             "By status; 401 and 422 are the device's, 429 and 503 ask it to come again.",
             [Prom("sum by (status) (rate(stressvision_ingest_problems_total[$__rate_interval]))", "{{status}}")],
-            unit="reqps",
+            unit="reqps", overrides=colour({"401": GREY, "422": FATIGUE, "429": COVERAGE, "500": BAD, "503": STRESS}),
         )
     )  # fmt: skip
     board.with_panel(
