@@ -153,6 +153,7 @@ def _kept(data: OwnData, language: Language) -> str:
     return (
         f'<p>{line}</p><div class="scroll" tabindex="0" role="region" aria-labelledby="kept">'
         f"<table><tr>{head}</tr>{rows}</table></div>"
+        f'<p class="soft">{escape(words["raw_note"])}</p>'
     )
 
 

@@ -48,7 +48,7 @@ def sentences(shifts: Sequence[OwnShift], band: Band | None, language: Language)
 
 def percent(share: float) -> str:
     """A whole number, and a space that does not break the line."""
-    return "< 1\N{NO-BREAK SPACE}%" if 0 < share < 0.005 else f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
+    return "<\N{NO-BREAK SPACE}1\N{NO-BREAK SPACE}%" if 0 < share < 0.005 else f"{share * 100:.0f}\N{NO-BREAK SPACE}%"
 
 
 def day_of(day: date, language: Language, *, year: bool = True) -> str:
