@@ -15,7 +15,7 @@ from grafana.generate import writing
 from native.access import give_access
 from native.layout import ROOT, Layout
 from native.parts import Part
-from support.grafana_server import Grafana, serve
+from support.grafana_server import Grafana, Organisation, serve
 from support.stack import write_settings
 
 PASSWORD = "the administrator's"
@@ -142,6 +142,17 @@ def test_a_new_password_of_the_database_reaches_grafana(grafana: Grafana) -> Non
 
     assert run(grafana).strip() == f"hr: password of data source {HR_UID} set"
     assert run(grafana).strip() == "nothing to change"
+
+
+def test_an_organisation_that_somebody_else_made_is_taken_over(grafana: Grafana) -> None:
+    theirs = grafana.organisations[2] = Organisation(2, HR)
+    theirs.members.clear()
+
+    said = run(grafana)
+
+    assert "hr: admin joins, to set it up" in said
+    assert "hr: organisation made" not in said
+    assert set(theirs.sources) == {HR_UID}
 
 
 def test_viewers_are_those_of_the_file(grafana: Grafana, people: Path) -> None:

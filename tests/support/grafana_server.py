@@ -33,13 +33,20 @@ class Organisation:
     preferences: dict[str, Any] = field(default_factory=dict)
 
 
+def _first() -> Organisation:
+    """The organisation that Grafana begins with, after it has read its files."""
+    made = Organisation(1, "Main Org.")
+    made.boards["stressvision-operations"] = {"dashboard": {}, "folderUid": "stressvision-operations", "versions": []}
+    return made
+
+
 @dataclass
 class Grafana:
     """`wrong_passwords`: data sources, by organisation and uid, whose database refuses them. `writes`: what changed."""
 
     password: str
     url: str = ""
-    organisations: dict[int, Organisation] = field(default_factory=lambda: {1: Organisation(1, "Main Org.")})
+    organisations: dict[int, Organisation] = field(default_factory=lambda: {1: _first()})
     users: dict[int, dict[str, Any]] = field(default_factory=lambda: {1: dict(ADMIN)})
     wrong_passwords: set[tuple[str, str]] = field(default_factory=set)
     writes: list[str] = field(default_factory=list)
@@ -125,7 +132,7 @@ def _orgs(grafana: Grafana, inside: Organisation, method: str, rest: list[str], 
 def _org(grafana: Grafana, inside: Organisation, method: str, rest: list[str], body: Any, query: Any) -> Any:
     assert rest == ["preferences"]
     if method == "PATCH":
-        if body["homeDashboardUID"] not in inside.boards and inside.id != 1:
+        if body["homeDashboardUID"] not in inside.boards:
             raise HTTPException(404)
         inside.preferences.update(body)
     return inside.preferences

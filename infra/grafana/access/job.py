@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -10,6 +11,9 @@ from typing import Any
 
 from grafana.access.server import Server
 from grafana.access.wishes import AUDIENCES, AccessError, Audience, Folder, Person
+
+FILES_S = 20.0
+"""How long a Grafana that has just started may take to read its files."""
 
 VIEW = 1
 """Grafana's number of the permission to look."""
@@ -36,12 +40,12 @@ class Job:
             try:
                 if audience.sources:
                     self._data_sources(audience, inside)
-                    for folder in audience.folders:
-                        self._folder(audience, folder, inside)
-                        self._dashboards(audience, folder, inside)
                 team = self._team(audience, inside)
                 for folder in audience.folders:
+                    self._folder(audience, folder, inside)
                     self._permissions(audience, folder, team, inside)
+                    if audience.sources:
+                        self._dashboards(audience, folder, inside)
                 self._home(audience, inside)
                 if self.people is not None:
                     self._members(audience, number, team, inside)
@@ -52,16 +56,19 @@ class Job:
         self.changes.append(f"{audience.name}: {what}")
 
     def _organisation(self, audience: Audience) -> int:
-        known = {each["name"]: int(each["id"]) for each in self.server.api.organizations.list_organization()}
-        if audience.organisation in known:
-            return known[audience.organisation]
-        if audience.number is not None:
-            self.server.api.organizations.update_organization(audience.number, {"name": audience.organisation})
+        orgs = self.server.api.organizations
+        known = {each["name"]: int(each["id"]) for each in orgs.list_organization()}
+        number = known.get(audience.organisation, audience.number)
+        if number is None:
+            number = int(self.server.api.organization.create_organization(audience.organisation)["orgId"])
+            self._did(audience, "organisation made")
+        elif audience.organisation not in known:
+            orgs.update_organization(number, {"name": audience.organisation})
             self._did(audience, "organisation named")
-            return audience.number
-        made = self.server.api.organization.create_organization(audience.organisation)
-        self._did(audience, "organisation made")
-        return int(made["orgId"])
+        if self.server.user not in {member["login"] for member in orgs.organization_user_list(number)}:
+            orgs.organization_user_add(number, {"loginOrEmail": self.server.user, "role": "Admin"})
+            self._did(audience, f"{self.server.user} joins, to set it up")
+        return number
 
     def _data_sources(self, audience: Audience, inside: Server) -> None:
         there = {source["uid"]: source for source in inside.api.datasource.list_datasources()}
@@ -118,15 +125,18 @@ class Job:
         return int(made["teamId"])
 
     def _permissions(self, audience: Audience, folder: Folder, team: int, inside: Server) -> None:
-        there = inside.found(inside.api.folder.get_folder_permissions, folder.uid)
-        if there is None:
-            return  # a file will make it; Grafana looks every minute
+        there = inside.api.folder.get_folder_permissions(folder.uid)
         if {_permission(item) for item in there if not item.get("inherited")} != {("team", team, VIEW)}:
             items = {"items": [{"teamId": team, "permission": VIEW}]}
             inside.api.folder.update_folder_permissions(folder.uid, items)
             self._did(audience, f"folder {folder.uid} shown to its team alone")
 
     def _home(self, audience: Audience, inside: Server) -> None:
+        until = time.monotonic() + FILES_S
+        while inside.found(inside.api.dashboard.get_dashboard, audience.home) is None:
+            if time.monotonic() > until:
+                return  # Grafana may answer before it has read its files; the next run comes
+            time.sleep(0.5)
         if inside.api.organization.get_preferences().get("homeDashboardUID") != audience.home:
             inside.api.client.PATCH("/org/preferences", json={"homeDashboardUID": audience.home})
             self._did(audience, f"first page is {audience.home}")
