@@ -1,15 +1,15 @@
 """Grafana's organisations as code, against a stand-in for its HTTP API: nothing here has spoken to a real Grafana."""
 
-import os
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import yaml
 
+from grafana.access.__main__ import main
 from grafana.access.wishes import AUDIENCES, HR_UID, SAFETY_UID, AccessError, data_source, read_people
 from grafana.generate import writing
 from native.access import give_access
@@ -42,25 +42,35 @@ def grafana() -> Iterator[Grafana]:
         yield server
 
 
-def run(grafana: Grafana, *arguments: str, password: str = PASSWORD, people: Path | None = None, code: int = 0) -> str:
-    """What the command prints; its exit status must be `code`, and no secret may show."""
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT / "infra"),
-        "GRAFANA_URL": grafana.url,
-        "GRAFANA_ADMIN_PASSWORD": password,
-        "GRAFANA_HR_PASSWORD": SECRETS[1],
-        "GRAFANA_SAFETY_PASSWORD": SECRETS[2],
-        "STRESSVISION_GRAFANA_PEOPLE": str(people or ""),
-    }
-    done = subprocess.run(
-        [sys.executable, "-m", "grafana.access", *arguments],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    said = done.stdout + done.stderr
-    assert done.returncode == code, said
-    assert not [secret for secret in SECRETS if secret in said]
-    return said
+@dataclass
+class Command:
+    """`python -m grafana.access` against a stand-in, in this process."""
+
+    grafana: Grafana
+    patch: pytest.MonkeyPatch
+    capture: pytest.CaptureFixture[str]
+
+    def __call__(self, *arguments: str, password: str = PASSWORD, people: Path | None = None, code: int = 0) -> str:
+        """What it prints; its exit status must be `code`, and no secret may show."""
+        for name, value in (
+            ("GRAFANA_URL", self.grafana.url),
+            ("GRAFANA_ADMIN_PASSWORD", password),
+            ("GRAFANA_HR_PASSWORD", SECRETS[1]),
+            ("GRAFANA_SAFETY_PASSWORD", SECRETS[2]),
+            ("STRESSVISION_GRAFANA_PEOPLE", str(people or "")),
+        ):
+            self.patch.setenv(name, value)
+        self.patch.setattr(sys, "argv", ["grafana.access", *arguments])
+        status = main()
+        said = "".join(self.capture.readouterr())
+        assert status == code, said
+        assert not [secret for secret in SECRETS if secret in said]
+        return said
+
+
+@pytest.fixture
+def run(grafana: Grafana, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(grafana, monkeypatch, capsys)
 
 
 @pytest.fixture
@@ -70,8 +80,8 @@ def people(tmp_path: Path) -> Path:
     return file
 
 
-def test_each_audience_has_an_organisation_with_what_it_may_ask_and_no_more(grafana: Grafana) -> None:
-    run(grafana)
+def test_each_audience_has_an_organisation_with_what_it_may_ask_and_no_more(grafana: Grafana, run: Command) -> None:
+    run()
 
     assert {each.name for each in grafana.organisations.values()} == {OPERATIONS, HR, SAFETY}
     assert grafana.organisations[1].name == OPERATIONS
@@ -82,18 +92,18 @@ def test_each_audience_has_an_organisation_with_what_it_may_ask_and_no_more(graf
     assert users == {HR_UID: "grafana_hr", SAFETY_UID: "grafana_safety"}
 
 
-def test_a_second_run_changes_nothing(grafana: Grafana, people: Path) -> None:
-    run(grafana, people=people)
+def test_a_second_run_changes_nothing(grafana: Grafana, run: Command, people: Path) -> None:
+    run(people=people)
     writes = list(grafana.writes)
 
-    said = run(grafana, people=people)
+    said = run(people=people)
 
     assert grafana.writes == writes
     assert said.strip() == "nothing to change"
 
 
-def test_dashboards_are_those_of_the_files_in_folders_of_the_team(grafana: Grafana) -> None:
-    run(grafana)
+def test_dashboards_are_those_of_the_files_in_folders_of_the_team(grafana: Grafana, run: Command) -> None:
+    run()
 
     hr = grafana.named(HR)
     assert {uid: board["folderUid"] for uid, board in hr.boards.items()} == {
@@ -104,8 +114,8 @@ def test_dashboards_are_those_of_the_files_in_folders_of_the_team(grafana: Grafa
     assert hr.preferences == {"homeDashboardUID": "stressvision-home"}
 
 
-def test_every_panel_asks_a_data_source_of_its_organisation(grafana: Grafana) -> None:
-    run(grafana)
+def test_every_panel_asks_a_data_source_of_its_organisation(grafana: Grafana, run: Command) -> None:
+    run()
 
     for organisation in (grafana.named(HR), grafana.named(SAFETY)):
         for board in organisation.boards.values():
@@ -117,8 +127,8 @@ def test_every_panel_asks_a_data_source_of_its_organisation(grafana: Grafana) ->
             assert asked <= set(organisation.sources)
 
 
-def test_what_somebody_changed_is_put_right(grafana: Grafana) -> None:
-    run(grafana)
+def test_what_somebody_changed_is_put_right(grafana: Grafana, run: Command) -> None:
+    run()
     hr = grafana.named(HR)
     hr.sources["extra"] = {"uid": "extra", "name": "somebody's", "id": 9}
     hr.sources[HR_UID]["user"] = "postgres"
@@ -126,37 +136,37 @@ def test_what_somebody_changed_is_put_right(grafana: Grafana) -> None:
     hr.boards["theirs"] = {"folderUid": "stressvision-hr", "versions": []}
     hr.permissions["stressvision-hr"].append({"role": "Viewer", "permission": 2, "inherited": False})
 
-    said = run(grafana).splitlines()
+    said = run().splitlines()
 
     assert len(said) == 5
     assert set(hr.sources) == {HR_UID}
     assert hr.sources[HR_UID]["user"] == "grafana_hr"
     assert "theirs" not in hr.boards
     assert hr.permissions["stressvision-hr"] == [{"teamId": 1, "permission": 1, "inherited": False}]
-    assert run(grafana).strip() == "nothing to change"
+    assert run().strip() == "nothing to change"
 
 
-def test_a_new_password_of_the_database_reaches_grafana(grafana: Grafana) -> None:
-    run(grafana)
+def test_a_new_password_of_the_database_reaches_grafana(grafana: Grafana, run: Command) -> None:
+    run()
     grafana.wrong_passwords.add((HR, HR_UID))
 
-    assert run(grafana).strip() == f"hr: password of data source {HR_UID} set"
-    assert run(grafana).strip() == "nothing to change"
+    assert run().strip() == f"hr: password of data source {HR_UID} set"
+    assert run().strip() == "nothing to change"
 
 
-def test_an_organisation_that_somebody_else_made_is_taken_over(grafana: Grafana) -> None:
+def test_an_organisation_that_somebody_else_made_is_taken_over(grafana: Grafana, run: Command) -> None:
     theirs = grafana.organisations[2] = Organisation(2, HR)
     theirs.members.clear()
 
-    said = run(grafana)
+    said = run()
 
     assert "hr: admin joins, to set it up" in said
     assert "hr: organisation made" not in said
     assert set(theirs.sources) == {HR_UID}
 
 
-def test_viewers_are_those_of_the_file(grafana: Grafana, people: Path) -> None:
-    run(grafana, people=people)
+def test_viewers_are_those_of_the_file(grafana: Grafana, run: Command, people: Path) -> None:
+    run(people=people)
     logins = {user["login"]: user["id"] for user in grafana.users.values()}
 
     assert grafana.named(HR).members == {1: "Admin", logins["rosa"]: "Viewer", logins["luis"]: "Viewer"}
@@ -165,12 +175,12 @@ def test_viewers_are_those_of_the_file(grafana: Grafana, people: Path) -> None:
     assert grafana.named(SAFETY).teams[0]["members"] == {logins["luis"]}
 
 
-def test_who_leaves_the_file_may_no_longer_look(grafana: Grafana, people: Path) -> None:
-    run(grafana, people=people)
+def test_who_leaves_the_file_may_no_longer_look(grafana: Grafana, run: Command, people: Path) -> None:
+    run(people=people)
     grafana.named(HR).members[2] = "Admin"
     people.write_text(PEOPLE.split('[[people]]\nlogin = "luis"', maxsplit=1)[0])
 
-    run(grafana, people=people)
+    run(people=people)
 
     rosa = next(user["id"] for user in grafana.users.values() if user["login"] == "rosa")
     assert grafana.named(HR).members == {1: "Admin", rosa: "Viewer"}
@@ -178,18 +188,22 @@ def test_who_leaves_the_file_may_no_longer_look(grafana: Grafana, people: Path) 
     assert grafana.named(SAFETY).teams[0]["members"] == set()
 
 
-def test_without_a_file_nobody_is_added_or_taken_away(grafana: Grafana, people: Path) -> None:
-    run(grafana, people=people)
+def test_without_a_file_nobody_is_added_or_taken_away(grafana: Grafana, run: Command, people: Path) -> None:
+    run(people=people)
     before = dict(grafana.named(HR).members)
 
-    assert run(grafana).strip() == "nothing to change"
+    assert run().strip() == "nothing to change"
     assert grafana.named(HR).members == before
 
 
-def test_first_passwords_go_to_a_private_file_alone(grafana: Grafana, people: Path, tmp_path: Path) -> None:
+def test_first_passwords_go_to_a_private_file_alone(
+    grafana: Grafana, run: Command, people: Path, tmp_path: Path
+) -> None:
+    grafana: Grafana, run: Command, people: Path, tmp_path: Path
+) -> None:
     file = tmp_path / "first"
 
-    said = run(grafana, "--passwords", str(file), people=people)
+    said = run("--passwords", str(file), people=people)
 
     kept = dict(line.split(": ", 1) for line in file.read_text().splitlines())
     assert set(kept) == {"rosa", "luis"}
@@ -197,10 +211,10 @@ def test_first_passwords_go_to_a_private_file_alone(grafana: Grafana, people: Pa
     assert not [password for password in kept.values() if password in said]
 
 
-def test_a_wrong_password_and_no_grafana_are_said_in_words(grafana: Grafana) -> None:
-    assert "does not take GRAFANA_ADMIN_PASSWORD" in run(grafana, password="another", code=1)
+def test_a_wrong_password_and_no_grafana_are_said_in_words(grafana: Grafana, run: Command) -> None:
+    assert "does not take GRAFANA_ADMIN_PASSWORD" in run(password="another", code=1)
     grafana.url = "http://127.0.0.1:9"
-    assert "no Grafana answers at http://127.0.0.1:9" in run(grafana, code=1)
+    assert "no Grafana answers at http://127.0.0.1:9" in run(code=1)
 
 
 @pytest.mark.parametrize(
