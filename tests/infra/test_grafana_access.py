@@ -199,8 +199,6 @@ def test_without_a_file_nobody_is_added_or_taken_away(grafana: Grafana, run: Com
 def test_first_passwords_go_to_a_private_file_alone(
     grafana: Grafana, run: Command, people: Path, tmp_path: Path
 ) -> None:
-    grafana: Grafana, run: Command, people: Path, tmp_path: Path
-) -> None:
     file = tmp_path / "first"
 
     said = run("--passwords", str(file), people=people)
