@@ -1,8 +1,8 @@
 """What was taken back since a backup, so that restoring it gives nothing of it out again.
 
-Consents withdrawn, objections that wait, links and tokens revoked, profiles narrowed, days published. Numbers, times and
-hashes: no name, and nobody's words. A consent given anew, or a profile widened by two people, is known by its own time
-and stays.
+Consents withdrawn, objections that wait, links and tokens revoked, profiles narrowed, days published. Numbers, times
+and hashes: no name, and nobody's words. A consent given anew, or a profile widened by two people, is known by its own
+time and stays.
 """
 
 from datetime import UTC, datetime
