@@ -19,11 +19,9 @@ LOW, HIGH = "banda baja / band low", "banda alta / band high"
 NAMES = {"fatigue_share": "cansancio / tiredness", "stress_share": "estrés / stress"}
 
 
-def weighted(share: str, *, weekday: int | None = None) -> str:
+def weighted(share: str) -> str:
     """The mean of a share over published cells, each weighted by its observed hours; null where none has one."""
-    only = "" if weekday is None else f" FILTER (WHERE weekday = {weekday})"
-    known = f"{share} IS NOT NULL" + ("" if weekday is None else f" AND weekday = {weekday}")
-    return f"sum({share} * observed_hours){only} / nullif(sum(observed_hours) FILTER (WHERE {known}), 0)"
+    return f"sum({share} * observed_hours) / nullif(sum(observed_hours) FILTER (WHERE {share} IS NOT NULL), 0)"
 
 
 def before(partition: str = "") -> str:

@@ -98,7 +98,7 @@ def _hours(board: Dashboard) -> None:
         ("stress_share", "Estrés: hora × día / Stress: hour × weekday", FieldColorModeId.CONTINUOUS_PURPLES),
     ):
         columns = ",\n".join(
-            f'  {weighted(share, weekday=day)} AS "{name}"' for day, name in enumerate(WEEKDAYS, start=1)
+            f'  max(share) FILTER (WHERE weekday = {day}) AS "{name}"' for day, name in enumerate(WEEKDAYS, start=1)
         )
         board.with_panel(
             heat(
@@ -109,9 +109,13 @@ def _hours(board: Dashboard) -> None:
                 Sql(
                     HR,
                     f"""
+WITH cells AS (
+  SELECT local_hour, weekday, {weighted(share)} AS share
+  FROM hr.group_hours WHERE {GROUP_DAYS} GROUP BY local_hour, weekday
+)
 SELECT lpad(local_hour::text, 2, '0') || ':00' AS hour,
 {columns}
-FROM hr.group_hours WHERE {GROUP_DAYS} GROUP BY local_hour ORDER BY local_hour""",
+FROM cells GROUP BY local_hour ORDER BY local_hour""",
                 ),
                 unit="percentunit",
                 scheme=scheme,
