@@ -113,7 +113,9 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
         note = "   (nothing answers there)" if _host(link) in silent else ""
         console.print(f"  {name:<11} {link}{note}", highlight=False)
     console.print(
-        "  a person's page needs a look, opened by a safety officer: stressvision looks open D-001 --reason …"
+        "  a person's page needs a safety officer's look: stressvision tokens create NAME --role safety, then with"
+        " that token stressvision looks open D-001 --reason …",
+        highlight=False,
     )
 
 
