@@ -9,13 +9,11 @@ from sqlalchemy.exc import IntegrityError
 
 from stressvision_store import publication, publication_statements, suppression
 from stressvision_store.session import transaction
-from support.attacker import AREAS, CROWD, DAYS, FIRST_DAY, HOURS, SHIFTS, Attacker, Step
+from support.attacker import ALL_DAY, AREAS, CROWD, DAYS, FIRST_DAY, SHIFTS, Attacker, Step, crowd
 from support.database import Cluster, Database, create_database, drop_database
 from support.publication import AT_ONCE
 
 pytestmark = pytest.mark.db
-
-ALL_DAY = tuple(range(HOURS))
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +42,6 @@ def succeeds(attacker: Attacker) -> bool:
         or attacker.isolated(attacker.figures, large[1])
         or attacker.isolated(attacker.figures, totals) != attacker.isolated(totals)
     )
-
-
-def crowd(
-    people: range, *, day: int = 0, area: int = 1, shift: int = 1, hours: tuple[int, ...] = ALL_DAY
-) -> list[Step]:
-    return [Step("seen", day=day, person=person, area=area, shift=shift, hours=hours) for person in people]
 
 
 @st.composite

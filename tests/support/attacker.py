@@ -22,6 +22,7 @@ from support.rollups import COLUMNS, KEYS
 
 AREAS, SHIFTS, DAYS, HOURS, CROWD = 3, 2, 2, 3, 12
 FIRST_DAY = datetime.now(UTC).date() - timedelta(days=6)
+ALL_DAY = tuple(range(HOURS))
 SHIFT_HOURS = ("06:00-10:00", "10:00-14:00")
 
 Atoms = frozenset[int]
@@ -44,6 +45,12 @@ class Step:
     other: int = 0
     profile: str = "safety"
     observed: bool = True
+
+
+def crowd(
+    people: range, *, day: int = 0, area: int = 1, shift: int = 1, hours: tuple[int, ...] = ALL_DAY
+) -> list[Step]:
+    return [Step("seen", day=day, person=person, area=area, shift=shift, hours=hours) for person in people]
 
 
 @dataclass
