@@ -9,7 +9,20 @@ from prometheus_client.metrics import MetricWrapperBase
 from native.layout import ROOT
 from support.metric_names import MODULES
 
-KINDS = {"component", "version", "kind", "verdict", "reason", "condition", "outcome", "why", "state", "task", "loop"}
+KINDS = {
+    "component",
+    "version",
+    "kind",
+    "verdict",
+    "reason",
+    "condition",
+    "outcome",
+    "why",
+    "state",
+    "task",
+    "loop",
+    "grain",
+}
 LABELS = KINDS | {"method", "status"}
 """Each takes its values from a short list of ours or of a standard; none tells people, devices or events apart."""
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 
 LABELS = {
     "__name__", "instance", "job", "le", "component", "version", "reason", "outcome", "status", "verdict", "why",
-    "task", "state", "method", "kind",
+    "task", "state", "method", "kind", "grain",
 }  # fmt: skip
 """Closed sets all: no person, no device, no place."""
 
