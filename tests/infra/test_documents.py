@@ -40,6 +40,8 @@ _FENCED = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _INLINE = re.compile(r"`([^`\n]+)`")
 _OURS = re.compile(r"(?:services|libs|infra|training|models|tests|benchmarks|docs|requirements)/\S+")
 _LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+_ANCHOR = re.compile(r"\]\((?!https?://)([^)#]*)#([^)]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def _lines(text: str) -> Iterator[str]:
@@ -99,6 +101,19 @@ def test_every_command_exists(path: Path) -> None:
 def test_every_link_leads_somewhere(path: Path) -> None:
     links = _LINK.findall(path.read_text(encoding="utf-8"))
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def _anchors(path: Path) -> set[str]:
+    """Of each heading: lower case, without punctuation, spaces as hyphens."""
+    headings = _HEADING.findall(path.read_text(encoding="utf-8"))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_into_a_page_finds_its_heading(path: Path) -> None:
+    links = _ANCHOR.findall(path.read_text(encoding="utf-8"))
+    targets = [(path.parent / name if name else path, anchor) for name, anchor in links]
+    assert [f"{file.name}#{anchor}" for file, anchor in targets if anchor not in _anchors(file)] == []
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
