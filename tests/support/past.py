@@ -29,9 +29,11 @@ WITH cells AS (
     FROM published_cells, generate_series(1, %(times)s) n
     RETURNING *)
 INSERT INTO published_hours (
-    cell_id, hour_of_shift, site_id, shift_date, area_id, shift_id, hour_at, people, {_SHARES})
+    cell_id, hour_of_shift, site_id, shift_date, area_id, shift_id, hour_at, weekday, local_hour, people,
+    {_SHARES})
 SELECT c.id, h.hour_of_shift, c.site_id, c.shift_date, c.area_id, c.shift_id,
-    c.starts_at + h.hour_of_shift * interval '1 hour', h.people, h.{_SHARES.replace(", ", ", h.")}
+    c.starts_at + h.hour_of_shift * interval '1 hour', h.weekday, h.local_hour, h.people,
+    h.{_SHARES.replace(", ", ", h.")}
 FROM published_hours h
 JOIN cells c ON c.area_id = h.area_id AND c.shift_id = h.shift_id AND (h.shift_date - c.shift_date) %% %(days)s = 0
 """

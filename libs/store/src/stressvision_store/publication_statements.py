@@ -128,9 +128,10 @@ WITH {_ATOMS}, frames AS MATERIALIZED (
     JOIN shifts h ON h.id = c.shift_id JOIN sites s ON s.id = c.site_id
 )
 INSERT INTO published_hours (
-    cell_id, hour_of_shift, site_id, shift_date, area_id, shift_id, hour_at, people, observed_hours, coverage,
-    stress_share, fatigue_share)
-SELECT f.id, f.hour_of_shift, f.site_id, f.shift_date, f.area_id, f.shift_id, f.hour_at, t.people,
+    cell_id, hour_of_shift, site_id, shift_date, area_id, shift_id, hour_at, weekday, local_hour, people,
+    observed_hours, coverage, stress_share, fatigue_share)
+SELECT f.id, f.hour_of_shift, f.site_id, f.shift_date, f.area_id, f.shift_id, f.hour_at,
+    extract(isodow FROM f.shift_date), extract(hour FROM f.hour_at AT TIME ZONE f.time_zone), t.people,
     round(t.observed_ms / 3600000.0),
     round(least(t.observed_ms::numeric / nullif(scheduled.ms * t.people, 0), 1), 2),
     CASE WHEN enough AND seen.stress THEN {_SHARE.format("t.stress_ms")} END,

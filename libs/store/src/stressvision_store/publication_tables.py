@@ -80,7 +80,10 @@ class PublishedCell(SQLModel, table=True):
 
 
 class PublishedHour(SQLModel, table=True):
-    """An hour of a published cell, counted from the shift's start."""
+    """An hour of a published cell, counted from the shift's start. `weekday` (1 Monday … 7) is the shift date's.
+
+    `local_hour` is on the site's clock of then.
+    """
 
     __tablename__ = "published_hours"
     __table_args__ = (
@@ -95,6 +98,8 @@ class PublishedHour(SQLModel, table=True):
     area_id: int
     shift_id: int
     hour_at: datetime = Field(sa_type=Timestamp)
+    weekday: int = Field(sa_type=SmallInteger)
+    local_hour: int = Field(sa_type=SmallInteger)
     people: int
     observed_hours: int
     coverage: Decimal | None = Field(default=None, sa_type=_SHARE)

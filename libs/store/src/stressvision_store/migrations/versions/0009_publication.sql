@@ -46,6 +46,8 @@ CREATE TABLE published_hours (
     area_id INTEGER NOT NULL,
     shift_id INTEGER NOT NULL,
     hour_at timestamptz NOT NULL,
+    weekday SMALLINT NOT NULL,
+    local_hour SMALLINT NOT NULL,
     people INTEGER NOT NULL,
     observed_hours INTEGER NOT NULL,
     coverage NUMERIC(3, 2),
@@ -141,8 +143,7 @@ WHERE s.profile <> 'off';
 CREATE VIEW hr.group_hours WITH (security_barrier) AS
 SELECT
     c.site_id, s.name AS site, c.area_id, a.name AS area, c.shift_id, h.name AS shift, c.shift_date,
-    extract(isodow FROM c.shift_date)::integer AS weekday, c.hour_of_shift::integer AS hour_of_shift,
-    extract(hour FROM c.hour_at AT TIME ZONE s.time_zone)::integer AS local_hour, c.hour_at,
+    c.weekday::integer AS weekday, c.hour_of_shift::integer AS hour_of_shift, c.local_hour::integer AS local_hour, c.hour_at,
     c.people, c.observed_hours, c.coverage,
     CASE WHEN s.profile <> 'fatigue_only' THEN c.stress_share END AS stress_share,
     c.fatigue_share
