@@ -153,8 +153,6 @@ def _grafana(layout: Layout) -> Part | None:
         "GF_DASHBOARDS_MIN_REFRESH_INTERVAL": "1m",
         "GRAFANA_POSTGRES_HOST": f"127.0.0.1:{layout.database.port}",
         "GRAFANA_POSTGRES_SSLMODE": "disable",
-        "GRAFANA_HR_PASSWORD": settings["GRAFANA_HR_DATABASE_PASSWORD"],
-        "GRAFANA_SAFETY_PASSWORD": settings["GRAFANA_SAFETY_DATABASE_PASSWORD"],
         "GRAFANA_OPS_PASSWORD": settings["GRAFANA_OPS_DATABASE_PASSWORD"],
         "GRAFANA_PROMETHEUS_URL": f"http://127.0.0.1:{settings['STRESSVISION_PROMETHEUS_PORT']}",
         "GRAFANA_DASHBOARDS": str(ROOT / "infra" / "grafana" / "dashboards"),

@@ -265,8 +265,6 @@ def test_make_up_runs_it_where_a_grafana_was_started(grafana: Grafana, tmp_path:
     extra = {
         "GRAFANA_POSTGRES_HOST": "127.0.0.1:5433",
         "GRAFANA_POSTGRES_SSLMODE": "disable",
-        "GRAFANA_HR_PASSWORD": "h",
-        "GRAFANA_SAFETY_PASSWORD": "s",
         "GRAFANA_DASHBOARDS": str(writing.FOLDER),
     }
     part = Part("grafana", [], int(grafana.url.rpartition(":")[2]), lambda: None, extra=extra)
