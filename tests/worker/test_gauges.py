@@ -1,3 +1,5 @@
+import math
+
 import psycopg
 import pytest
 from prometheus_client import REGISTRY
@@ -46,6 +48,32 @@ def test_gauges_say_what_stands_in_the_database(database: Database) -> None:
     )
     assert value("stressvision_default_partition_events") == 0
     assert value("stressvision_devices_cloned") == 1, "a revoked one cannot speak any more"
+
+
+def test_latency_bad_answers_and_spools_of_the_fleet(database: Database) -> None:
+    refresh_gauges(database.engine("worker"))
+    assert math.isnan(value("stressvision_fleet_inference_p95_seconds", kind="median") or 0), "nobody has said"
+
+    with psycopg.connect(database.url("owner")) as connection:
+        devices = [plants.add_device(connection, name) for name in "abcd"]
+        connection.execute("UPDATE devices SET revoked_at = now() WHERE id = %s", [devices[3]])
+        for device, age, p95_s, bad, spool_s in zip(
+            devices, ("1 min", "2 hours", "2 days", "1 min"), (0.02, 0.04, 9, 9), (0, 3, 99, 99), (5, 600, 1e6, 1e6),
+            strict=True,
+        ):  # fmt: skip
+            connection.execute(
+                "INSERT INTO device_states (device_id, heartbeat_at, boot_id, agent_version, next_seq, spooled, "
+                "spool_age_s, report) VALUES (%s, now() - %s::interval, 'b', '1', 1, 1, %s, "
+                "jsonb_build_object('inference_p95_s', %s::float, 'bad_outputs', %s::int))",
+                [device, age, spool_s, p95_s, bad],
+            )
+
+    refresh_gauges(database.engine("worker"))
+
+    assert value("stressvision_fleet_inference_p95_seconds", kind="median") == pytest.approx(0.03)
+    assert value("stressvision_fleet_inference_p95_seconds", kind="slowest") == 0.04
+    assert value("stressvision_fleet_bad_outputs") == 3
+    assert value("stressvision_fleet_oldest_spooled_seconds") == 600
 
 
 def test_training_jobs_by_state_and_how_long_one_waits(database: Database) -> None:

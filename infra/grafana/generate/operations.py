@@ -178,6 +178,15 @@ def _devices(board: Dashboard) -> None:
         )
     )  # fmt: skip
     board.with_panel(
+        trend(
+            "Cola de los dispositivos / Spools of devices",
+            "Cuánto espera el evento más antiguo en un dispositivo; más de una hora: sin red. / "
+            "How long the oldest event has waited on a device; more than an hour: no network.",
+            [Prom("max(stressvision_fleet_oldest_spooled_seconds)", "edad / age")],
+            unit="s", overrides=colour({"edad / age": STRESS}),
+        )
+    )  # fmt: skip
+    board.with_panel(
         listing(
             "Estados / States",
             "Sin latido durante 5 minutos: «stale». / No heartbeat for 5 minutes: \"stale\".",

@@ -17,7 +17,7 @@ from grafana.generate.panels import (
     trend,
     unit,
 )
-from grafana.generate.queries import OPERATIONS, Sql, lettered
+from grafana.generate.queries import OPERATIONS, Prom, Sql, lettered
 
 CHOSEN = "model_version IN (${model:sqlstring})"
 DAYS = "$__timeFilter(day::timestamptz)"
@@ -38,7 +38,7 @@ def build() -> Dashboard:
         since="now-30d",
         choices=[choice("model", "Modelo / Model", OPERATIONS, models, several=False)],
         annotations=rollouts(),
-        parts=[_now, _confidence, _mix, _sight, _worth],
+        parts=[_now, _confidence, _mix, _sight, _speed, _worth],
         height=8,
     )
 
@@ -172,6 +172,28 @@ SELECT day::timestamptz AS time, {lettered("model_version", "model_version")}, b
 WHERE {DAYS} ORDER BY 1, 2""", series=True)],
             unit="percentunit", lettered=True, ratio=True,
         )
+    )  # fmt: skip
+
+
+def _speed(board: Dashboard) -> None:
+    board.with_row(Row("Qué tan rápido / How fast"))
+    board.with_panel(
+        trend(
+            "Latencia de la flota / Latency of the fleet",
+            "Percentil 95 del tiempo por rostro: dispositivo medio y el más lento; el límite son 66 ms. / "
+            "95th percentile of the time for a face: the middle device and the slowest; the bar is 66 ms.",
+            [Prom("max by (kind) (stressvision_fleet_inference_p95_seconds)", "{{kind}}")],
+            unit="s", overrides=colour({"median": FATIGUE, "slowest": STRESS}),
+        ).links([TO_FLEET])
+    )  # fmt: skip
+    board.with_panel(
+        trend(
+            "Salidas malas de la flota / Bad outputs of the fleet",
+            "Respuestas que no eran probabilidades, desde que cada dispositivo cargó su modelo. / "
+            "Answers that were no probabilities, since each device loaded its model.",
+            [Prom("max(stressvision_fleet_bad_outputs)", "respuestas / answers")],
+            unit="none", overrides=colour({"respuestas / answers": BAD}),
+        ).links([TO_FLEET])
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What only the database knows: how much waits, how old it is, how the fleet is, and whether the books balance."""
 
+import math
 import time
 from typing import Final
 
@@ -32,6 +33,16 @@ SELECT CASE
     END AS state, count(*) AS devices
 FROM devices d LEFT JOIN device_states s ON s.device_id = d.id GROUP BY 1
 """  # noqa: S608
+
+_FLEET = """
+SELECT
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY (s.report->>'inference_p95_s')::float) AS median_s,
+    max((s.report->>'inference_p95_s')::float) AS slowest_s,
+    coalesce(sum((s.report->>'bad_outputs')::numeric), 0) AS bad_outputs,
+    coalesce(max(s.spool_age_s) FILTER (WHERE s.spooled > 0), 0) AS spool_age_s
+FROM device_states s JOIN devices d ON d.id = s.device_id
+WHERE d.revoked_at IS NULL AND s.heartbeat_at > now() - interval '1 day'
+"""
 
 _UNACCOUNTED = """
 WITH booked AS (
@@ -68,6 +79,7 @@ def refresh_gauges(engine: Engine) -> None:
         agents = {row.state: row.devices for row in session.execute(text(_AGENTS))}
         states = {row.state: row.number for row in session.execute(text(_ROLLOUTS))}
         targets = {row.state: row.number for row in session.execute(text(_ROLLOUT_DEVICES))}
+        fleet = session.execute(text(_FLEET)).one()
         unaccounted = session.scalar(text(_UNACCOUNTED))
     metrics.DIRTY.set(queues.dirty)
     metrics.DIRTY_AGE.set(queues.dirty_age_s)
@@ -83,5 +95,9 @@ def refresh_gauges(engine: Engine) -> None:
     for state in TRAINING_STATES:
         metrics.TRAINING_JOBS.labels(state=state).set(training[state].number if state in training else 0)
     metrics.TRAINING_WAITING.set(training["queued"].waiting_s if "queued" in training else 0)
+    for kind, latency_s in (("median", fleet.median_s), ("slowest", fleet.slowest_s)):
+        metrics.INFERENCE.labels(kind=kind).set(math.nan if latency_s is None else latency_s)
+    metrics.BAD_OUTPUTS.set(fleet.bad_outputs)
+    metrics.SPOOL_AGE.set(fleet.spool_age_s)
     metrics.UNACCOUNTED.set(unaccounted or 0)
     metrics.REFRESHED.set(time.time())

@@ -90,6 +90,22 @@ ROLLOUT_DEVICES = Gauge(
     ["state"],
     multiprocess_mode=_NEWEST,
 )
+INFERENCE = Gauge(
+    "stressvision_fleet_inference_p95_seconds",
+    "95th percentile of the time for a face, of the middle device and of the slowest, by heartbeats of a day",
+    ["kind"],
+    multiprocess_mode=_NEWEST,
+)  # median, slowest
+BAD_OUTPUTS = Gauge(
+    "stressvision_fleet_bad_outputs",
+    "Answers that were no probabilities, since each device loaded its model, by heartbeats of a day",
+    multiprocess_mode=_NEWEST,
+)
+SPOOL_AGE = Gauge(
+    "stressvision_fleet_oldest_spooled_seconds",
+    "How long the oldest event has waited on a device, by heartbeats of a day",
+    multiprocess_mode=_NEWEST,
+)
 UNACCOUNTED = Gauge(
     "stressvision_unaccounted_events",
     "Events that devices made and nobody stored, refused, reported lost or still holds; must be 0",
