@@ -65,20 +65,21 @@ class Database:
 
 
 def prepare_cluster(admin_url: str) -> Cluster:
-    """Make the owner as `make up` does: it may create roles and databases and is no superuser."""
+    """Make the owner as `make up` does: it may create roles and databases and is no superuser.
+
+    It makes the other roles itself (`cli.prepare`): since PostgreSQL 16 it could not change those of another.
+    """
     passwords = {role: secrets.token_hex(8) for role in roles.URL_VARIABLES}
-    cluster = Cluster(admin_url, passwords)
     with psycopg.connect(admin_url, autocommit=True) as connection:
-        for role, password in passwords.items():
-            rights = sql.SQL("CREATEROLE CREATEDB" if role == roles.OWNER else "")
-            exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (role,)).fetchone()
-            verb = sql.SQL("ALTER" if exists else "CREATE")
-            connection.execute(
-                sql.SQL("{} ROLE {} LOGIN {} PASSWORD {}").format(
-                    verb, sql.Identifier(role), rights, sql.Literal(password)
-                )
+        exists = connection.execute("SELECT FROM pg_roles WHERE rolname = %s", (roles.OWNER,)).fetchone()
+        connection.execute(
+            sql.SQL("{} ROLE {} LOGIN CREATEROLE CREATEDB PASSWORD {}").format(
+                sql.SQL("ALTER" if exists else "CREATE"),
+                sql.Identifier(roles.OWNER),
+                sql.Literal(passwords[roles.OWNER]),
             )
-    return cluster
+        )
+    return Cluster(admin_url, passwords)
 
 
 def create_database(cluster: Cluster, name: str, template: str | None = None) -> Database:
