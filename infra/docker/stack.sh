@@ -33,11 +33,12 @@ Everything is up and healthy (Docker Compose).
 TEXT
     ;;
   down)
+    # a trainer, too: what belongs to a profile is left running otherwise
     if [ "${1-}" = --purge ]; then
-      docker compose down --volumes --remove-orphans
+      docker compose --profile '*' down --volumes --remove-orphans
       echo "stopped; all data are removed (.env is kept)"
     else
-      docker compose down --remove-orphans
+      docker compose --profile '*' down --remove-orphans
       echo "stopped; data are kept in Docker's volumes (make down PURGE=1 removes them)"
     fi
     ;;
