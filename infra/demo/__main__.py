@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import psycopg
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -173,6 +174,12 @@ def main(
         causes = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
         for cause in causes[:3]:
             print(f"demo: {cause}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    except psycopg.Error as error:
+        print(
+            f"demo: {str(error).splitlines()[0]}; `make up` starts the database and brings it up to date",
+            file=sys.stderr,
+        )
         raise typer.Exit(1) from None
     if as_json:
         print(json.dumps(result, indent=2))

@@ -30,6 +30,7 @@ def rolled_up(settings: Settings) -> dict[str, Any]:
         "unattributed_hours": round(unattributed[0], 1) if unattributed else 0.0,
         "group_cells": cells,
         "withheld_cells": withheld,
+        "unpublished_days": unpublished_days(settings),
     }
 
 
@@ -105,6 +106,8 @@ def show(console: Console, result: Mapping[str, Any]) -> None:
     ):
         table.add_row(name, "-" if value is None else f"{value:,}", note)
     console.print(table)
+    if rolled["unpublished_days"]:
+        console.print(f"[red]{rolled['unpublished_days']} days wait for their figures: make logs S=worker[/red]")
     if agent.get("error"):
         console.print(f"[red]real agent: {agent['error']}[/red]")
     console.print("took " + ", ".join(f"{name} {value:g} s" for name, value in result["seconds"].items()))

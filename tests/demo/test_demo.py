@@ -14,7 +14,7 @@ import pytest
 from demo.clip import make_clip
 from native.layout import ROOT, Layout
 from support.grafana import expand, statements
-from support.looks import look_at_everybody
+from support.looks import look_at
 
 pytestmark = pytest.mark.e2e
 
@@ -74,7 +74,7 @@ def test_the_demo_fills_the_platform_and_counts_nothing_twice(native_stack: Layo
     assert first["agent"]["stored"] >= 1
 
     with psycopg.connect(native_stack.settings["STRESSVISION_OWNER_DATABASE_URL"]) as connection:
-        look_at_everybody(connection, most=1)
+        look_at(connection, "D-001")
     given = show_dashboards(native_stack)
     assert given["stressvision-hr"] > 20
     assert given["stressvision-ops"] > 20
