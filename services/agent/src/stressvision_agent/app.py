@@ -16,6 +16,7 @@ from stressvision_agent.health import notify, watchdog_interval_s
 from stressvision_agent.heartbeat import AGENT_VERSION, Heartbeater
 from stressvision_agent.local_alert import LocalAlert
 from stressvision_agent.metrics import LOOP_FAILURES
+from stressvision_agent.off_line import open_off_line
 from stressvision_agent.rotation import KeptIdentity, Rotation
 from stressvision_agent.sender import Sender
 from stressvision_agent.settings import Settings
@@ -74,7 +75,10 @@ class Agent:
             http = resources.enter_context(open_http(settings.server))
             timeline = Timeline(clock, self.spool)
             client = DeviceClient(http, identity, timeline, clock, compression=settings.upload.compression)
-            self._directives = Directives(settings.directives_file, settings.off_switch)
+            off_line = open_off_line(settings.device)
+            if off_line is not None:
+                resources.callback(off_line.release)
+            self._directives = Directives(settings.directives_file, settings.off_switch, off_line)
             uploader = Uploader(self.spool, client, timeline, clock, settings.upload)
             self._updater = open_updater(
                 settings, identity, timeline, clock, self._directives, self.spool.appended.set, resources

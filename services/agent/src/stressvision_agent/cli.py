@@ -2,27 +2,20 @@
 
 import dataclasses
 import json
-import sqlite3
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
-from stressvision_agent.client import RefusedError
+from stressvision_agent.console import fail, said_plainly, show
 from stressvision_agent.core_dumps import forbid_core_dumps
 from stressvision_agent.enrolment import join
-from stressvision_agent.identity import IdentityError
 from stressvision_agent.settings import ServerSettings, Settings, SettingsError, check_url, load_settings
 from stressvision_agent.spool import DATABASE, Spool
-from stressvision_agent.spool_file import SpoolBusyError
 from stressvision_agent.spool_status import read_status
 from stressvision_telemetry.logs import configure_logs
 
@@ -47,40 +40,6 @@ ConfigOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-@contextmanager
-def _said_plainly() -> Iterator[None]:
-    """Faults that a person can mend end the program with one line, not a traceback."""
-    try:
-        yield
-    except (IdentityError, RefusedError, SpoolBusyError, ValueError) as error:
-        _fail(str(error))
-    except (OSError, sqlite3.Error) as error:
-        _fail(f"{type(error).__name__}: {error}")
-
-
-def _fail(message: str) -> None:
-    print(f"stressvision-agent: {message}", file=sys.stderr)
-    raise typer.Exit(1)
-
-
-def _show(facts: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print(json.dumps(facts, default=str))
-        return
-    table = Table.grid(Column(), Column(overflow="fold"), padding=(0, 2))
-    for name, value in facts.items():
-        table.add_row(name.replace("_", " "), _in_words(value))
-    Console().print(table)
-
-
-def _in_words(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    return "-" if value is None else str(value)
-
-
 @app.command()
 def enroll(
     code: Annotated[
@@ -93,7 +52,7 @@ def enroll(
     as_json: JsonOption = False,
 ) -> None:
     """Make a key, join with a code, remember the device's number."""
-    with _said_plainly():
+    with said_plainly():
         settings = _settings_for_joining(config, server)
         # a command line is for everybody on the machine to see
         enrolled = join(settings, sys.stdin.readline().strip() if code == "-" else code)
@@ -103,7 +62,7 @@ def enroll(
             "key_file": settings.key_file,
             "state_dir": settings.device.state_dir,
         }
-        _show(facts, as_json=as_json)
+        show(facts, as_json=as_json)
 
 
 def _settings_for_joining(config: Path | None, server: str | None) -> Settings:
@@ -135,7 +94,7 @@ def spool(
     as_json: JsonOption = False,
 ) -> None:
     """Say what waits to be sent."""
-    with _said_plainly():
+    with said_plainly():
         settings = load_settings(config or DEFAULT_CONFIG)
         path = settings.spool_dir / DATABASE
         if not path.exists():
@@ -146,7 +105,7 @@ def spool(
             opened = Spool(settings.spool_dir, settings.spool, SystemClock())
             opened.release()
             opened.close()
-        _show(msgspec.to_builtins(read_status(path, datetime.now(UTC))), as_json=as_json)
+        show(msgspec.to_builtins(read_status(path, datetime.now(UTC))), as_json=as_json)
 
 
 @app.command()
@@ -157,7 +116,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """See and send until stopped, or until a recording ends."""
-    with _said_plainly():
+    with said_plainly():
         forbid_core_dumps()
         settings = load_settings(config or DEFAULT_CONFIG)
         if source is not None:
@@ -170,8 +129,8 @@ def run(
         agent.handle_signals()
         left = agent.run()
         if agent.failure is not None:
-            _fail(f"seeing ended: {agent.failure}")
-        _show({"waiting": left}, as_json=as_json)
+            fail(f"seeing ended: {agent.failure}")
+        show({"waiting": left}, as_json=as_json)
 
 
 @app.command()
@@ -185,27 +144,45 @@ def update(
     as_json: JsonOption = False,
 ) -> None:
     """Take a model from a folder, as from a USB stick, the agent running or not; or say which models are here."""
-    with _said_plainly():
+    with said_plainly():
         if (source is None) != status:
             raise SettingsError("give either --from FOLDER or --status")
         from stressvision_agent import model_commands
 
-        _show(model_commands.update(load_settings(config or DEFAULT_CONFIG), source, version), as_json=as_json)
+        show(model_commands.update(load_settings(config or DEFAULT_CONFIG), source, version), as_json=as_json)
+
+
+@app.command()
+def pause(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """See nothing from now on, whatever the server says; the agent may be running. `resume` ends it."""
+    with said_plainly():
+        off_switch = _settings_of(config).off_switch
+        off_switch.touch()
+        show({"paused": True, "off_switch": off_switch}, as_json=as_json)
+
+
+@app.command()
+def resume(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Take `pause` back. What a switch on a GPIO line, the server or the site's profile says still holds."""
+    with said_plainly():
+        off_switch = _settings_of(config).off_switch
+        off_switch.unlink(missing_ok=True)
+        show({"paused": False, "off_switch": off_switch}, as_json=as_json)
 
 
 @app.command("rotate-key")
 def rotate_key(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Make a new key for this device and have the server know it by that; the agent may be running."""
-    with _said_plainly():
+    with said_plainly():
         from stressvision_agent import model_commands
 
-        _show(model_commands.rotate_key(load_settings(config or DEFAULT_CONFIG)), as_json=as_json)
+        show(model_commands.rotate_key(load_settings(config or DEFAULT_CONFIG)), as_json=as_json)
 
 
 @app.command()
 def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Print the settings that hold and a line for each check; end with 1 when there is a fault."""
-    with _said_plainly():
+    with said_plainly():
         settings = load_settings(config or DEFAULT_CONFIG)
         from stressvision_agent.doctor import effective, examine
 
@@ -216,7 +193,7 @@ def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         else:
             findings = []
             for table, values in effective(settings).items():
-                _show({f"{table}.{key}": value for key, value in values.items()}, as_json=False)
+                show({f"{table}.{key}": value for key, value in values.items()}, as_json=False)
             for finding in examine(settings):
                 findings.append(finding)
                 print(f"{'ok' if finding.ok else 'FAULT':6}{finding.check}: {finding.detail}", flush=True)
@@ -236,7 +213,7 @@ def classify(
     as_json: JsonOption = False,  # noqa: ARG001 - a JSON object a line is what it always prints
 ) -> None:
     """Print what the model says of the faces in pictures, a JSON object a line. Nothing is kept or sent."""
-    with _said_plainly():
+    with said_plainly():
         from stressvision_agent.camera import SourceError
         from stressvision_agent.classify import classify_image
         from stressvision_vision.classifier import Classifier
@@ -268,7 +245,7 @@ def bench(
     as_json: JsonOption = False,
 ) -> None:
     """Measure this very board; end with 1 when it is too slow."""
-    with _said_plainly():
+    with said_plainly():
         from stressvision_agent.bench import measure
 
         settings = _settings_of(config)

@@ -14,6 +14,7 @@ import msgspec
 from stressvision_agent.drafts import AnyDraft, EpisodeDraft, WindowDraft
 from stressvision_agent.files import write_whole
 from stressvision_agent.metrics import DIRECTIVE_FAILURES, PAUSED, WITHHELD
+from stressvision_agent.off_line import OffLine
 from stressvision_contracts.fleet import DesiredModel, HeartbeatReply
 from stressvision_contracts.labels import PROFILE_CONDITIONS, PROFILE_LABELS, SiteProfile
 
@@ -36,8 +37,8 @@ class Directives:
     `changed` is set when the wishes change, for one thread that waits for it.
     """
 
-    def __init__(self, file: Path, off_switch: Path) -> None:
-        self._file, self._off_switch = file, off_switch
+    def __init__(self, file: Path, off_switch: Path, off_line: OffLine | None = None) -> None:
+        self._file, self._off_switch, self._off_line = file, off_switch, off_line
         kept = _read(file)
         self.known = kept is not None
         self.wishes = kept or Wishes()
@@ -73,7 +74,7 @@ class Directives:
         try:
             self._off_switch.lstat()
         except (FileNotFoundError, NotADirectoryError):
-            return False
+            return self._off_line is not None and self._off_line.is_closed()
         except OSError:  # a switch that cannot be read may be on
             DIRECTIVE_FAILURES.inc()
         return True

@@ -14,6 +14,7 @@ from stressvision_agent.clock import Clock, SystemClock, wall_clock_is_synchroni
 from stressvision_agent.directives import Directives
 from stressvision_agent.health import UNIT, disk_free_bytes, running_status, temperature_c, throttled
 from stressvision_agent.identity import IdentityError, load_identity
+from stressvision_agent.off_line import open_off_line
 from stressvision_agent.settings import Settings
 from stressvision_agent.spool import DATABASE
 from stressvision_agent.spool_status import read_status
@@ -60,6 +61,7 @@ def examine(settings: Settings, clock: Clock | None = None) -> Iterator[Finding]
         "disk": lambda: _disk(settings),
         "spool": lambda: _spool(settings),
         "board": _board,
+        "off switch": lambda: _off_switch(settings),
         "consent to see": lambda: _directives(settings),
     }
     for name, check in checks.items():
@@ -212,11 +214,30 @@ def _board() -> str:
     return "temperature unknown" if heat is None else f"{heat:.0f} °C"
 
 
+def _off_switch(settings: Settings) -> str:
+    line, number = open_off_line(settings.device), settings.device.off_line
+    if line is None:
+        return str(settings.off_switch)
+    if running_status() is not None:
+        return f"the running agent has GPIO line {number}"
+    try:
+        closed = line.read()
+    except OSError as error:
+        raise FaultError(f"GPIO line {number} of {settings.device.off_chip} cannot be read: {error}") from error
+    finally:
+        line.release()
+    if closed:
+        raise FaultError(f"the switch on GPIO line {number} is closed: nothing is seen")
+    return f"GPIO line {number} is open"
+
+
 def _directives(settings: Settings) -> str:
     directives = Directives(settings.directives_file, settings.off_switch)
     match directives.pause_reason():
         case "worker":
-            raise FaultError(f"switched off at the station: remove {settings.off_switch} to go on")
+            raise FaultError(
+                f"switched off at the station: `stressvision-agent resume` goes on ({settings.off_switch})"
+            )
         case "server":
             raise FaultError("paused by an operator")
         case "profile" if not directives.known:

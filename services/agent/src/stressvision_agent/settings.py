@@ -49,6 +49,10 @@ class DeviceSettings:
     )
     key_file: Annotated[Path | None, "Private key; state_dir/device.key, or systemd's credential device.key"] = None
     off_switch: Annotated[Path | None, "While this file exists nothing is seen; state_dir/paused if not given"] = None
+    off_line: Annotated[
+        int | None, Range(0, 1023), "GPIO line of a switch to ground: while closed, nothing is seen"
+    ] = None
+    off_chip: Annotated[Path, "GPIO chip of that line"] = Path("/dev/gpiochip0")
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], "Least level that is logged"] = "INFO"
 
 
