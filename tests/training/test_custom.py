@@ -1,6 +1,7 @@
 """Company pictures: a folder per label, of any size; the face is found, and what cannot be used is named or counted."""
 
 import json
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -118,7 +119,12 @@ def test_bad_pictures_are_left_out_and_counted_when_asked_to(tmp_path: Path) -> 
     assert code == 0, output
     data, metadata = _read(tmp_path / "data")
     assert len(data) == 30
-    assert metadata["skipped"]["counts"] == {"empty class": 1, "unknown label": 1, "unreadable picture": 4}
+    assert metadata["skipped"]["counts"] == {
+        "empty class": 1,
+        "not read": 2,
+        "unknown label": 1,
+        "unreadable picture": 4,
+    }
     assert "skipped: 4 unreadable picture" in output
 
 
@@ -220,3 +226,24 @@ def test_sheets_are_drawn(tmp_path: Path) -> None:
     names = {"distribution", "augmentation", "faces_train", "faces_validation", "faces_test"}
     assert {path.stem for path in out.iterdir()} == names
     assert all(cv2.imread(str(path)) is not None for path in out.iterdir())
+
+
+def test_a_person_whose_name_is_spelt_in_two_ways_is_one(tmp_path: Path) -> None:
+    root = _folders(tmp_path / "company", 1)
+    for label, form in (("neutral", "NFC"), ("fatigue", "NFD")):
+        (root / label / "p0_0.png").rename(root / label / f"{unicodedata.normalize(form, 'José')}_0.png")
+    assert _prepare("--custom", root, "--crop", "--out", tmp_path / "data")[0] == 0
+    assert set(_read(tmp_path / "data")[0].subjects.tolist()) == {"José", "p0"}
+
+
+def test_files_that_are_no_pictures_and_folders_too_deep_are_counted(tmp_path: Path) -> None:
+    root = _folders(tmp_path / "company", 2)
+    (root / "sad" / "p1_0.png").rename(root / "sad" / "p1_0.HEIC")
+    (root / "happy" / "p1" / "monday").mkdir(parents=True)
+    (root / "happy" / "p1_0.png").rename(root / "happy" / "p1" / "monday" / "0.png")
+    (root / "stress" / ".DS_Store").write_bytes(b"Mac")
+    code, output = _prepare("--custom", root, "--crop", "--out", tmp_path / "data")
+    assert code == 0, output
+    assert "skipped: 2 not read" in output
+    data, metadata = _read(tmp_path / "data")
+    assert (len(data), metadata["skipped"]["counts"]) == (8, {"not read": 2})

@@ -66,6 +66,7 @@ def test_the_folders(tmp_path: Path) -> None:
         (["emotion,usage"], "fer2013.csv:1: header"),
         (["emotion,pixels,Usage"], "holds no picture"),
         (["emotion,pixels,Usage", f"0,{GOOD},Training", f"7,{GOOD},Training"], "fer2013.csv:3: emotion '7'"),
+        (["emotion,pixels,Usage", f"²,{GOOD},Training"], "fer2013.csv:2: emotion '²', expected 0 to 6"),
         (["emotion,pixels,Usage", f"0,{GOOD},Training", f"0,{GOOD} 7,Training"], "fer2013.csv:3: 2305 pixels"),
         (["emotion,pixels,Usage", f"0,{GOOD},Train"], "fer2013.csv:2: Usage 'Train'"),
         (
@@ -101,6 +102,16 @@ def test_what_is_no_picture_is_named(tmp_path: Path) -> None:
     code, output = _prepare("--fer2013", tmp_path / "fer", "--out", tmp_path / "data")
     assert code == 1
     assert "1.jpg: not a picture" in output
+
+
+@pytest.mark.parametrize("vote", ["11", "800", "-1", "²", ""])
+def test_votes_that_cannot_be_are_named(tmp_path: Path, vote: str) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
+    votes = tmp_path / "fer2013new.csv"
+    lines = votes.read_text().splitlines()
+    votes.write_text("\n".join([lines[0], lines[1].rpartition(",")[0] + f",{vote}", *lines[2:]]))
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--ferplus", votes, "--out", tmp_path / "data")
+    assert (code, "fer2013new.csv:2: " in output, "10 whole numbers of 0 to 10" in output) == (1, True, True), output
 
 
 def test_votes_of_another_order_are_refused(tmp_path: Path) -> None:

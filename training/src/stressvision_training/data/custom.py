@@ -1,6 +1,6 @@
 """Read a folder of the company's own face pictures: `manifest.csv` beside them, or a folder per label."""
 
-import csv
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 from stressvision_contracts.labels import LabelScheme
 from stressvision_training.classes import custom_labels
 from stressvision_training.data.faces import FaceReader
-from stressvision_training.data.fer2013 import class_folders, empty_class, pictures
+from stressvision_training.data.fer2013 import class_folders, count_unread, empty_class, pictures
+from stressvision_training.data.listing import check_fields, read_listing
 from stressvision_training.data.refusals import Refusals, SourceError
 from stressvision_training.data.rows import SIDE, Row, Tick, silent
 
@@ -58,6 +59,7 @@ def read_custom(
         listed = list(_manifest(path, scheme, refused))
     else:
         listed = _without_crowds(list(_folders(path, scheme, refused)))
+        count_unread(path, [entry.file for entry in listed], refused)
     if not listed:
         raise SourceError(f"{path / MANIFEST}: lists no picture" if listing else f"{path}: holds no folder of pictures")
     reader = FaceReader(side=side, whole=listing if crop is None else crop)
@@ -85,29 +87,29 @@ def read_custom(
 
 
 def _manifest(path: Path, scheme: LabelScheme, refused: Refusals) -> Iterator[_Listed]:
-    with (path / MANIFEST).open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = {"file", "label", "subject"} - set(reader.fieldnames or [])
-        if missing:
-            raise SourceError(f"{path / MANIFEST}:1: has no column {', '.join(sorted(missing))}")
-        for record in reader:
-            try:
-                yield _listed(path, record, scheme, f"{path / MANIFEST}:{reader.line_num}")
-            except SourceError as error:
-                refused.refuse(error)
+    for where, record in read_listing(path / MANIFEST, ("file", "label", "subject")):
+        try:
+            yield _listed(path, record, scheme, where)
+        except SourceError as error:
+            refused.refuse(error)
 
 
 def _listed(path: Path, record: dict[str, str], scheme: LabelScheme, where: str) -> _Listed:
-    if None in record or None in record.values():
-        raise SourceError(f"{where}: has not as many fields as line 1", "number of fields")
-    if not record["subject"]:
+    check_fields(record, where)
+    subject = _person(record["subject"])
+    if not subject:
         raise SourceError(f"{where}: no subject; pictures of one person must stay in one split", "no subject")
     _check(record["label"], scheme, where)
     picture = path / record["file"]
     if not picture.resolve().is_relative_to(path.resolve()):
         raise SourceError(f"{where}: {record['file']} lies outside {path}", "outside the folder")
     source = f"custom:{record.get('source') or 'pictures'}"
-    return _Listed(picture, record["file"], record["label"], record["subject"], source)
+    return _Listed(picture, record["file"], record["label"], subject, source)
+
+
+def _person(name: str) -> str:
+    """One spelling of a name: macOS writes `é` as two characters, others as one, and both are the same person."""
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def _folders(path: Path, scheme: LabelScheme, refused: Refusals) -> Iterator[_Listed]:
@@ -125,11 +127,11 @@ def _folders(path: Path, scheme: LabelScheme, refused: Refusals) -> Iterator[_Li
             yield _Listed(file, f"{label}/{file.name}", label, _subject(file.stem, label), "custom:pictures")
         for person, own in people.items():
             for file in own:
-                yield _Listed(file, f"{label}/{person}/{file.name}", label, person, "custom:pictures")
+                yield _Listed(file, f"{label}/{person}/{file.name}", label, _person(person), "custom:pictures")
 
 
 def _subject(stem: str, label: str) -> str:
-    before, underscore, _ = stem.partition("_")
+    before, underscore, _ = _person(stem).partition("_")
     return before if underscore and before.lower() not in {*NOBODY, label} else ""
 
 

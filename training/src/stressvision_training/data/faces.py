@@ -25,6 +25,11 @@ A portrait cut close to the face leaves the cascade no room. Of 400 such crops o
 are, 351 enlarged, and 397 with a border where there was none; of 60 pictures of noise, none in any way.
 """
 
+_PNG_END: Final = b"IEND\xaeB`\x82"
+_END, _FILL = 0xD9, 0xFF
+_WITHOUT_LENGTH: Final = frozenset({0x00, 0x01, *range(0xD0, 0xD8)})
+"""JPEG's markers that no segment follows: a stuffed 0xff, and restarts (ITU-T T.81, table B.1)."""
+
 Grey = NDArray[np.uint8]
 
 
@@ -91,5 +96,22 @@ def read_grey(path: Path) -> Grey:
 def _is_cut_off(content: bytes) -> bool:
     """Whether a JPEG or PNG lacks its end, which OpenCV would fill with grey."""
     if content.startswith(b"\xff\xd8"):
-        return content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda")
-    return content.startswith(b"\x89PNG") and b"IEND" not in content[-64:]
+        return not _has_jpeg_end(content)
+    return content.startswith(b"\x89PNG") and _PNG_END not in content
+
+
+def _has_jpeg_end(content: bytes) -> bool:
+    """Whether the picture itself ends: not a preview within it, nor the film that telephones put behind it."""
+    at = content.find(b"\xff", 2)
+    while 0 <= at < len(content) - 1:
+        marker = content[at + 1]
+        if marker == _END:
+            return True
+        if marker == _FILL:
+            at += 1
+        elif marker in _WITHOUT_LENGTH:
+            at += 2
+        else:
+            at += 2 + int.from_bytes(content[at + 2 : at + 4])
+        at = content.find(b"\xff", at)
+    return False

@@ -5,7 +5,7 @@ import sys
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -62,7 +62,7 @@ def _csv_row(record: list[str], order: list[int], where: str, number: int) -> Ro
         what = f"{where}: {len(record)} fields, expected 3 (emotion,pixels,Usage); {_CUT_OFF}"
         raise SourceError(what, "number of fields")
     emotion, pixels, usage = (record[column] for column in order)
-    if not emotion.isdigit() or int(emotion) >= len(EMOTIONS):
+    if not emotion.isdecimal() or int(emotion) >= len(EMOTIONS):
         raise SourceError(f"{where}: emotion {emotion!r}, expected 0 to {len(EMOTIONS) - 1}", "unknown label")
     if usage not in USAGES:
         raise SourceError(f"{where}: Usage {usage!r}, expected one of {', '.join(USAGES)}", "unknown usage")
@@ -105,6 +105,7 @@ def _folder(path: Path, refused: Refusals, tick: Tick) -> Iterator[Row]:
         for emotion in EMOTIONS
         if (path / part / emotion).is_dir()
     }
+    count_unread(path, [file for found in files.values() for file in found], refused)
     done, total = 0, sum(map(len, files.values()))
     for (part, emotion), found in files.items():
         if not found:
@@ -140,6 +141,17 @@ def pictures(folder: Path) -> list[Path]:
     """Return the JPG and PNG files of `folder`, in order."""
     files = (file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
     return sorted(file for file in files if not file.name.startswith("."))
+
+
+def count_unread(folder: Path, read: Collection[Path], refused: Refusals) -> None:
+    """Count the files below `folder` that are not among those `read`, but for hidden ones and what macOS adds."""
+    known = set(read)
+    for file in sorted(folder.rglob("*")):
+        is_hidden = any(part.startswith((".", "__")) for part in file.relative_to(folder).parts)
+        if file not in known and not is_hidden and file.is_file():
+            refused.count(
+                SourceError(f"{file}: is not where pictures are looked for, or neither JPG nor PNG", "not read")
+            )
 
 
 def empty_class(folder: Path) -> SourceError:

@@ -34,6 +34,9 @@ EMOTION_OF: Final = {
     "contempt": "contempt",
 }
 NOT_A_FACE: Final = COLUMNS.index("NF")
+VOTERS: Final = 10
+"""For every picture."""
+_NUMBERS: Final = frozenset(map(str, range(VOTERS + 1)))
 
 
 def add_votes(rows: list[Row], path: Path, refusals: Refusals | None = None) -> None:
@@ -70,8 +73,9 @@ def add_votes(rows: list[Row], path: Path, refusals: Refusals | None = None) -> 
 
 
 def _votes(record: list[str], where: str) -> tuple[str, tuple[int, ...]]:
-    if len(record) != len(COLUMNS) + 2 or not all(field.isdigit() for field in record[2:]):
-        raise SourceError(f"{where}: {record}, expected Usage, Image name and {len(COLUMNS)} whole numbers", "votes")
+    if len(record) != len(COLUMNS) + 2 or not all(field in _NUMBERS for field in record[2:]):
+        what = f"{len(COLUMNS)} whole numbers of 0 to {VOTERS}"
+        raise SourceError(f"{where}: {record}, expected Usage, Image name and {what}", "votes")
     return record[0], tuple(int(field) for field in record[2:])
 
 

@@ -16,6 +16,7 @@ Reason = Literal[
     "outside the folder",
     "empty class",
     "votes",
+    "not read",
 ]
 
 EXAMPLES: Final = 20
@@ -42,6 +43,10 @@ class Refusals:
         """Raise `error`, or count it and keep its message for the metadata."""
         if not self._skip:
             raise SourceError(f"{error}; or leave such input out with --skip-bad", error.reason) from error
+        self.count(error)
+
+    def count(self, error: SourceError) -> None:
+        """Keep the message for the metadata: what is left out whatever was asked, but never silently."""
         self.counts[error.reason] += 1
         kept = self.examples.setdefault(error.reason, [])
         if len(kept) < EXAMPLES:
