@@ -12,6 +12,7 @@ from stressvision_control.app import MAX_BODY_BYTES, MAX_ROSTER_BYTES, create_ap
 from stressvision_control.metrics import FAULTS
 from stressvision_control.settings import Settings
 from support.control import ADMIN_TOKEN, Control, start_server
+from support.manifests import make_manifest
 from support.servers import free_port
 
 NOWHERE = "postgresql://stressvision_control:a-password-of-tests@127.0.0.1:1/stressvision"
@@ -56,6 +57,20 @@ def test_every_kind_of_error_is_a_problem(control: Control) -> None:
 def test_names_that_no_table_should_hold_are_refused(shared_control: Control, name: object) -> None:
     body = json.dumps({"name": name, "time_zone": "America/Lima"})
     problem(shared_control.admin.post("/v1/sites", content=body, headers=JSON), 422)
+
+
+@db
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/notices", {"version": "v1", "es": "a\x00" * 80, "en": "b" * 100}),
+        ("/v1/models", make_manifest(licence_note="a\x00b")),
+        ("/v1/models", make_manifest(scores={"\ud800": 1})),
+        ("/v1/models/test-1/reject", {"reason": "it will not do\x00"}),
+    ],
+)
+def test_what_the_database_cannot_hold_is_the_callers_mistake(shared_control: Control, path: str, body: object) -> None:
+    problem(shared_control.admin.post(path, content=json.dumps(body), headers=JSON), 422)
 
 
 @db

@@ -110,6 +110,26 @@ def test_a_model_that_cannot_be_registered_leaves_the_job_as_it_was(control: Con
     assert control.as_role("ml").get(f"/v1/training-jobs/{job}").json()["state"] == "running"
 
 
+@pytest.mark.parametrize("fence", ["", "²", "-1", "1e3", "9" * 5000])
+def test_a_fence_that_is_no_number_is_refused(shared_control: Control, fence: str) -> None:
+    form = {"data": {"fence": fence}, "files": {"model": b""}}
+    answer = shared_control.as_role("ml").post("/v1/training-jobs/1/candidate", **form)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "fence")
+
+
+@pytest.mark.parametrize(
+    "epoch",
+    ["{}", '{"epoch": "1", "epochs": 4}', '{"epoch": 1, "epochs": 1e30}', '{"epoch": 1, "epochs": 2, "loss": NaN}'],
+)
+def test_an_epoch_that_nobody_can_count_is_refused(control: Control, epoch: str) -> None:
+    job = start_job(control)["id"]
+    claim_job(control)
+    body, headers = f'{{"fence": 1, "epoch": {epoch}}}', {"Content-Type": "application/json"}
+    answer = control.as_role("ml").post(f"/v1/training-jobs/{job}/progress", content=body, headers=headers)
+    assert answer.status_code == 422, answer.text
+    assert say(control, job, "finish", fence=1, outcome="failed", reason="died\x00").json()["error"] == "died"
+
+
 def test_a_running_job_is_cancelled_by_way_of_its_trainer(control: Control) -> None:
     job = start_job(control)["id"]
     claim_job(control)

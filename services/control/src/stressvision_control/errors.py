@@ -22,7 +22,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
@@ -190,6 +190,13 @@ def _on_integrity(request: Request, error: Any) -> Response:
     return answer(request, 409, f"another change came first (constraint {constraint}); look again and repeat it")
 
 
+def _on_data(request: Request, _error: Any) -> Response:
+    """No table can hold it, whatever its schema says: text with a NUL, half a surrogate pair, a number too large."""
+    _log.warning("the database cannot hold a value", extra={"path": _place(request)})
+    detail = "a value is none that can be kept (a NUL or half a letter in a text, NaN, a number too large); mend it"
+    return answer(request, 422, detail)
+
+
 def _on_database_away(request: Request, error: Any) -> Response:
     clash = isinstance(getattr(error, "orig", None), psycopg.errors.DeadlockDetected | psycopg.errors.LockNotAvailable)
     detail = "another change stands in the way" if clash else "the database does not answer"
@@ -218,6 +225,7 @@ _HANDLERS: dict[type[Exception], Any] = {
     RequestValidationError: _on_invalid,
     HTTPException: _on_http,
     IntegrityError: _on_integrity,
+    DataError: _on_data,
     OperationalError: _on_database_away,
     PoolTimeoutError: _on_database_away,
     DBAPIError: _on_database_error,

@@ -1,13 +1,13 @@
 """What travels about models."""
 
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import msgspec
-from pydantic import StringConstraints, computed_field
+from pydantic import computed_field
 
 from stressvision_contracts.manifest import Manifest
-from stressvision_control.fields import Body, View
+from stressvision_control.fields import Body, Reason, View
 from stressvision_control.models.scores import figures_of
 from stressvision_store.model_tables import ModelState, ModelVersion
 
@@ -69,7 +69,7 @@ class FileView(View):
 
 
 class ReasonBody(Body):
-    reason: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=500)]
+    reason: Reason
 
 
 class RoleView(View):

@@ -1,6 +1,7 @@
 """The model that a trainer publishes: read from a form, checked, and registered with all that belongs to it."""
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 
 from fastapi import Request
@@ -35,7 +36,7 @@ async def read_candidate(request: Request) -> Candidate:
     """The fields of the form: `fence`, `manifest`, `model`, `card`, and `report` as often as there are any."""
     async with request.form(max_files=MOST_FILES, max_fields=4) as form:
         fence = form.get("fence")
-        if not isinstance(fence, str) or not fence.isdigit():
+        if not isinstance(fence, str) or re.fullmatch(r"[0-9]{1,18}", fence) is None:
             raise InvalidError("the form has no fence; send the one that the claim gave", field="fence")
         sent = [(name, part) for name, part in form.multi_items() if isinstance(part, UploadFile)]
         files = {name: await part.read() for name, part in sent if name != "report"}

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from stressvision_control.fields import Body, Name, View
 
@@ -13,8 +13,25 @@ Change = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.]+=[^\x00-\x1f]
 Stage = Literal["fetch", "prepare", "teach", "fit", "export", "evaluate", "benchmark", "report", "publish"]
 Fence = Annotated[int, Field(ge=1, le=2**62)]
 Line = Annotated[str, StringConstraints(max_length=4000)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
-Record = Annotated[dict[str, Any], Field(max_length=60)]
+MOST_EPOCHS = 100_000
+
+
+def _without_nul(text: str) -> str:
+    """What a program said as it died is kept, whatever it was."""
+    return text.replace("\x00", "")
+
+
+def _counted(record: dict[str, Any]) -> dict[str, Any]:
+    for name in ("epoch", "epochs"):
+        if type(record.get(name)) is not int or not 0 <= record[name] <= MOST_EPOCHS:
+            raise ValueError(f"{name!r} of an epoch is a whole number up to {MOST_EPOCHS}")
+    return record
+
+
+Reason = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000), AfterValidator(_without_nul)
+]
+Record = Annotated[dict[str, Any], Field(max_length=60), AfterValidator(_counted)]
 
 
 class NewJob(Body):
