@@ -15,6 +15,7 @@ from stressvision_store.partitions import (
 )
 from stressvision_store.retention import delete_old, drop_raw_events
 from stressvision_store.rollups import drain
+from stressvision_store.roster import import_roster
 from stressvision_store.session import transaction
 from support import plants
 from support.database import Database
@@ -149,3 +150,12 @@ class TestRetention:
                 )
 
         assert delete_old(database.engine("worker"), "dead_letters", days=60) == 1
+
+
+def test_a_long_import_of_a_roster_holds_up_no_partition(database: Database) -> None:
+    day = TODAY + timedelta(days=30)
+    with transaction(database.engine("control")) as session:
+        import_roster(session, b"site,time_zone\nLima,America/Lima\n")
+
+        with transaction(database.engine("worker")) as other:
+            assert ensure_days(other, day, day) == 1

@@ -1,7 +1,12 @@
 """Which episodes become an alert that a real server received, and which are kept without a word."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from stressvision_store import alerts_raising
+from stressvision_store.rollouts import orders
+from stressvision_store.session import transaction
 from support import plants
 from support.alerting import LINK, Open, change, inbox, open_alerts, open_episode, plant, rows, turn
 from support.database import Database
@@ -120,3 +125,30 @@ def test_a_site_that_is_off_has_no_alerts(
     turn(open_alerts(("shift", inbox.url, 1)))
 
     assert rows(database) == []
+
+
+def test_what_came_in_while_another_worker_hung_is_raised_when_it_is_gone(
+    database: Database, plant: plants.Plant, inbox: Inbox, open_alerts: Open
+) -> None:
+    loop = open_alerts(("shift", inbox.url, 1))
+    open_episode(database, plant.devices[0])
+    change(database, "UPDATE events SET received_at = now() - interval '5 min'")
+    with transaction(database.engine("worker")) as hung:
+        alerts_raising.raise_alerts(hung, [], since=datetime.now(UTC) - timedelta(hours=1))
+        turn(loop)
+        hung.rollback()
+    turn(loop)
+
+    assert len(inbox.messages) == len(rows(database)) == 1
+
+
+def test_orders_to_a_rollout_hold_up_no_alert(
+    database: Database, plant: plants.Plant, inbox: Inbox, open_alerts: Open
+) -> None:
+    open_episode(database, plant.devices[0])
+    with transaction(database.engine("control")) as session:
+        orders.refuse_while_live(session, "any")
+
+        turn(open_alerts(("shift", inbox.url, 1)))
+
+    assert len(inbox.messages) == 1

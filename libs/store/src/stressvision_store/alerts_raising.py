@@ -16,6 +16,7 @@ from sqlmodel import Session, col, func, select
 
 from stressvision_store.alert_tables import Alert, AlertDelivery, AlertSettings
 from stressvision_store.attribution import ATTRIBUTED
+from stressvision_store.locks import Lock, try_hold
 
 RULE: Final = "fatigue_lasts"
 RULE_VERSION: Final = "1"
@@ -25,7 +26,6 @@ episode opens, which takes the model's thresholds (its manifest), a face in half
 LATE: Final = timedelta(minutes=10)
 """An opening older than this when it arrives is history; nobody is called for it."""
 
-_ONE_AT_A_TIME: Final = 0x53560008
 _HOUR: Final = timedelta(hours=1)
 
 _NEW = f"""
@@ -72,13 +72,13 @@ class Raised:
     channels: int
 
 
-def raise_alerts(session: Session, channels: Sequence[Channel], *, since: datetime) -> list[Raised]:
+def raise_alerts(session: Session, channels: Sequence[Channel], *, since: datetime) -> list[Raised] | None:
     """Make a row for each fatigue episode that opened and came in since then, and the messages due. Commit afterwards.
 
-    Where another worker is at it, nothing is done.
+    None: another worker is at it, and nothing was looked at.
     """
-    if not session.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME}):
-        return []
+    if not try_hold(session, Lock.ALERTS):
+        return None
     session.execute(_PREPARE)
     found = session.execute(text(_NEW), {"since": since, "rule": RULE}).all()
     return [_raise(session, row, channels) for row in found]

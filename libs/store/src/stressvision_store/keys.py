@@ -1,17 +1,14 @@
 """The keys of devices: each is one device's alone, and a new one takes over once it has been used."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Final
 
-from sqlalchemy import text
 from sqlmodel import Session, col, or_, select, update
 
 from stressvision_store import audit
+from stressvision_store.locks import Lock, hold
 from stressvision_store.paging import one
 from stressvision_store.refusals import ConflictError
 from stressvision_store.tables import Device
-
-_LOCK: Final = 0x53560007
 
 
 def held_keys(session: Session, device_id: int) -> tuple[bytes, ...]:
@@ -19,14 +16,14 @@ def held_keys(session: Session, device_id: int) -> tuple[bytes, ...]:
 
     Locked, with all keys, until the end.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    hold(session, Lock.DEVICE_KEYS)
     device = one(session, Device, device_id, "device", lock=True)
     return tuple(key for key in (device.public_key, device.previous_key) if key is not None)
 
 
 def holder_of(session: Session, public_key: bytes) -> Device | None:
     """The device that is known by this key, or was until its new one is used; locked, with all keys, until the end."""
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    hold(session, Lock.DEVICE_KEYS)
     held = or_(col(Device.public_key) == public_key, col(Device.previous_key) == public_key)
     return session.exec(select(Device).where(held).with_for_update()).one_or_none()
 

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
-from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
 from stressvision_contracts.manifest import Manifest
+from stressvision_store.locks import Lock, hold
 from stressvision_store.model_files import find_file
 from stressvision_store.model_gates import check_gates, person_of
 from stressvision_store.model_tables import ModelState, ModelVersion
 from stressvision_store.paging import one, take
 from stressvision_store.refusals import ConflictError
-
-_LOCK = 0x53560005
 
 
 def register_model(
@@ -117,7 +115,7 @@ def desire_model(session: Session, version: str) -> ModelVersion:
 
     Raise `ConflictError` when devices could not download it.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})  # one at a time, or they deadlock
+    hold(session, Lock.DESIRED_MODEL)  # one at a time, or they deadlock
     row = one(session, ModelVersion, version, "model", lock=True)
     if row.state != "approved" or row.published_at is None:
         how = "approved, but not signed yet" if row.state == "approved" else row.state

@@ -7,6 +7,8 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import make_url
 
+from stressvision_store.locks import Lock
+
 OWNER = "stressvision_owner"
 INGEST = "stressvision_ingest"
 CONTROL = "stressvision_control"
@@ -36,8 +38,6 @@ DASHBOARD_LIMITS = (
 )
 """So that a dashboard cannot exhaust the server. Only the first holds against a session that wants to lift it."""
 
-_LOCK = 0x53560001
-
 
 def password_of(url: str, role: str) -> str:
     """The password in `url`; raise `ValueError` when the URL names another role or has none."""
@@ -55,7 +55,7 @@ def ensure_roles(owner_url: str, passwords: Mapping[str, str]) -> None:
     Passwords leave this process only as SCRAM verifiers, so none can end in a server's log.
     """
     with psycopg.connect(owner_url) as connection:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.ROLES.value,))
         for role, password in passwords.items():
             _ensure_role(connection, role, password)
         _restrict_database(connection, passwords)

@@ -13,15 +13,13 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from stressvision_store import rollup_statements as statements
+from stressvision_store.locks import Lock
 from stressvision_store.marks import lock_sites, sites_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BUCKET = timedelta(minutes=5)
 RUN = timedelta(hours=6)
 """Neighbouring buckets of a device are recomputed together up to this, from whole multiples of it."""
-
-_RAW = 0x53560004
-"""Held shared while raw events are read; the keeper of the partitions holds it alone while it drops one."""
 
 _PATIENCE_S = 10.0
 _PATIENCE_WITH_MANY_SITES_S = 0.8
@@ -57,7 +55,7 @@ def drain(session: Session, limit: int = 5_000) -> Drained:
         return Drained()
     sites = sites_of(session, {row.device_id for row in claimed})
     patience_s = _PATIENCE_S if len(sites) == 1 else _PATIENCE_WITH_MANY_SITES_S
-    session.execute(text(statements.PREPARE), {"patience": f"{patience_s * 1000:.0f}ms", "raw": _RAW})
+    session.execute(text(statements.PREPARE), {"patience": f"{patience_s * 1000:.0f}ms", "raw": Lock.RAW_EVENTS.value})
     lock_sites(session, sites)
     kept_from = session.scalar(text("SELECT max(kept_from) FROM raw_horizon"))
     buckets = [(row.device_id, row.bucket_at) for row in claimed if kept_from is None or row.bucket_at >= kept_from]

@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
-from sqlalchemy import text
 from sqlmodel import Session
 
 from stressvision_store import assignments, consents, people, places, shifts
 from stressvision_store.changes import many_changes
 from stressvision_store.local_time import Hours, check_hours
+from stressvision_store.locks import Lock, hold
 from stressvision_store.refusals import InvalidError, RefusedError
 from stressvision_store.roster_csv import BadCell, RosterFile, RosterLine, read_roster
 from stressvision_store.roster_facts import UNSPOKEN, RosterFacts, Thing, show
 from stressvision_store.workforce_tables import Area, Employee, Shift, Site, Station
 
-_LOCK = 0x53560003
 _ROUNDS: Final = 4
 """How often what is refused is tried again: a line further down may have made room for it."""
 
@@ -54,7 +53,7 @@ def import_roster(session: Session, data: bytes, *, dry_run: bool = False) -> Ro
 
     Importing the same file again changes nothing. What the file does not mention stays.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    hold(session, Lock.ROSTER_IMPORT)
     file = read_roster(data)
     with session.begin_nested() as savepoint:
         work = _Import(session, file)

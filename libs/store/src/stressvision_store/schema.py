@@ -25,6 +25,7 @@ from stressvision_store import (
     training_tables,
     workforce_tables,
 )
+from stressvision_store.locks import Lock
 from stressvision_store.session import create_engine
 
 METADATA = SQLModel.metadata
@@ -42,7 +43,6 @@ TABLE_MODULES = (
 )
 """Named so that importing this module fills `METADATA`."""
 
-_LOCK = 0x53560002
 LOCK_TIMEOUT = "10s"
 """A migration that waits longer for a table gives up rather than queue every writer behind it."""
 
@@ -65,7 +65,7 @@ def _alone(owner_url: str) -> Iterator[Connection]:
     engine = create_engine(owner_url, pool_size=1, name="stressvision-store", options=f"-c lock_timeout={LOCK_TIMEOUT}")
     try:
         with psycopg.connect(owner_url, autocommit=True) as guard, engine.connect() as connection:
-            guard.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
+            guard.execute("SELECT pg_advisory_lock(%s)", (Lock.MIGRATIONS.value,))
             yield connection
     finally:
         engine.dispose()

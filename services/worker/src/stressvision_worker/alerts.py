@@ -93,7 +93,8 @@ class AlertLoop:
     def turn(self) -> None:
         """Raise, escalate, and hand to the senders what is due, without waiting for them."""
         began = datetime.now(UTC)
-        self.raise_new()
+        if self.raise_new():
+            self._since = max(self._since, began - OVERLAP)
         with transaction(self._engine) as session:
             metrics.ESCALATED.inc(alerts_raising.escalate(session, self._channels))
         if time.monotonic() - self._forgot_s > FORGET_EVERY_S:
@@ -101,15 +102,16 @@ class AlertLoop:
                 metrics.FORGOTTEN.inc(alerts_raising.close_forgotten(session))
             self._forgot_s = time.monotonic()
         self.send_due()
-        self._since = max(self._since, began - OVERLAP)
         metrics.TURNED.set(time.time())
 
-    def raise_new(self) -> None:
+    def raise_new(self) -> bool:
+        """False while another worker is at it: what it leaves, should it hang or die, is looked for again."""
         with transaction(self._engine) as session:
             raised = alerts_raising.raise_alerts(session, self._channels, since=self._since)
-        for each in raised:
+        for each in raised or ():
             why = each.because or ("told" if each.channels else "no_channel")
             metrics.RAISED.labels(why=why).inc()
+        return raised is not None
 
     def send_due(self) -> None:
         """Take no more than there are free senders, or what waits here would wait for a lease elsewhere."""

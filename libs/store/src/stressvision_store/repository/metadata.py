@@ -11,6 +11,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
+from stressvision_store.locks import Lock, hold
 from stressvision_store.model_tables import TufMetadata
 from stressvision_store.refusals import ConflictError, InvalidError, NotFoundError
 
@@ -25,7 +26,6 @@ LIFETIMES: Final[dict[Role, timedelta]] = {
 }
 """How long a signature is good. A short timestamp is what ends a replay of old metadata (a freeze attack)."""
 
-_LOCK: Final = 0x53560006
 _SERIALIZER: Final = JSONSerializer(compact=True, validate=True)
 
 Content = TypeVar("Content", Root, Targets, Snapshot, Timestamp)
@@ -48,7 +48,7 @@ def lock_repository(session: Session) -> None:
     Nobody needs it for long: raise `OperationalError` after 15 s, rather than wait for a process that hangs.
     """
     session.execute(text("SET LOCAL lock_timeout = '15s'"))
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    hold(session, Lock.REPOSITORY)
 
 
 def expiry(role: Role, now: datetime | None = None, lifetime: timedelta | None = None) -> datetime:

@@ -1,13 +1,14 @@
 """What people do with a rollout: make it, let it pass, start it, hold it, and take it back."""
 
 from datetime import datetime, timedelta
-from typing import Final, cast
+from typing import cast
 
 from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from stressvision_store import devices, model_versions
 from stressvision_store.fleet_states import state_of_device
+from stressvision_store.locks import Lock, hold
 from stressvision_store.model_gates import person_of
 from stressvision_store.model_tables import ModelVersion
 from stressvision_store.paging import one
@@ -17,8 +18,6 @@ from stressvision_store.rollouts.decisions import Decision
 from stressvision_store.rollouts.plans import Plan, stages_of
 from stressvision_store.rollouts.steps import enter, offer
 from stressvision_store.tables import Device, DeviceState
-
-_LOCK: Final = 0x53560008
 
 
 def create(session: Session, *, version: str, plan: Plan, actor: str, now: datetime) -> Rollout:
@@ -52,7 +51,7 @@ def start(session: Session, rollout_id: int, *, now: datetime) -> Rollout:
     Raise `ConflictError` while another rollout is live, when the fleet runs this model already or none that it could
     go back to, or when there is nobody to offer it to.
     """
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    hold(session, Lock.ROLLOUTS)
     rollout, plan = _take(session, rollout_id, "canary", since=("approved",))
     _refuse_unpublished(one(session, ModelVersion, rollout.version, "model"))
     other = live_rollout(session)
@@ -95,7 +94,7 @@ def halt(session: Session, rollout_id: int, *, reason: str | None, now: datetime
 
 def roll_back(session: Session, rollout_id: int, *, reason: str | None, now: datetime) -> Rollout:
     """Take the model back from every device, also after the rollout was complete, while the fleet still runs it."""
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    hold(session, Lock.ROLLOUTS)
     since: tuple[RolloutState, ...] = ("canary", "expanding", "paused", "halted", "complete")
     rollout, plan = _take(session, rollout_id, "rolled back", since=since)
     if rollout.started_at is None:
@@ -112,7 +111,7 @@ def live_rollout(session: Session) -> Rollout | None:
 
 def refuse_while_live(session: Session, version: str) -> None:
     """Raise `ConflictError` when the fleet is to run another model while a rollout decides that."""
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    hold(session, Lock.ROLLOUTS)
     other, current = live_rollout(session), devices.desired_model(session)
     if other is not None and (current is None or current.version != version):
         raise ConflictError(
