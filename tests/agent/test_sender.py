@@ -21,7 +21,9 @@ from stressvision_agent.settings import (
     SpoolSettings,
 )
 from stressvision_agent.sight import Sight
+from stressvision_agent.spool import Spool
 from support.device import TurnedClock, gap, sending_side, small_server, window
+from support.disks import no_writes
 from support.servers import wait_until
 
 
@@ -92,9 +94,12 @@ class Blind:
 
 
 def make_agent(tmp_path, url, **how):
-    settings = settings_for(tmp_path, url)
-    join(settings, "CODE")
-    return Agent(settings, lambda *parts: Blind(*parts, **how))
+    join(settings_for(tmp_path, url), "CODE")
+    return agent_of(tmp_path, url, **how)
+
+
+def agent_of(tmp_path, url, **how):
+    return Agent(settings_for(tmp_path, url), lambda *parts: Blind(*parts, **how))
 
 
 def now_s():
@@ -118,6 +123,28 @@ def test_stop_lets_seeing_close_what_is_open_and_sends_it(tmp_path):
         thread.join(20)
         assert not thread.is_alive()
         assert [event["reason"] for event in small.events.values()] == ["paused"]
+
+
+def test_an_agent_that_starts_on_a_full_disk_begins_when_there_is_room(tmp_path, monkeypatch):
+    monkeypatch.setattr("stressvision_agent.app.DISK_RETRY_S", 0.02)
+    with small_server() as small:
+        join(settings_for(tmp_path, small.url), "CODE")
+        Spool(tmp_path / "spool", SpoolSettings(), SystemClock()).close()
+        agents = []
+        with no_writes():
+            starting = threading.Thread(target=lambda: agents.append(agent_of(tmp_path, small.url, stay=False)))
+            starting.start()
+            starting.join(0.2)
+            assert starting.is_alive()
+        starting.join(10)
+        assert [agent.run() for agent in agents] == [0]
+
+
+def test_a_spool_that_belongs_to_somebody_else_is_not_waited_for(tmp_path):
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "spool.lock").mkdir()
+    with small_server() as small, pytest.raises(IsADirectoryError):
+        make_agent(tmp_path, small.url)
 
 
 def test_what_makes_seeing_fail_is_kept_for_the_exit_status(tmp_path):

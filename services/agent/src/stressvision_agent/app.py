@@ -2,7 +2,9 @@
 
 import logging
 import signal
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Protocol
@@ -22,6 +24,7 @@ from stressvision_agent.sender import Sender
 from stressvision_agent.settings import Settings
 from stressvision_agent.sight import Sight
 from stressvision_agent.spool import Spool
+from stressvision_agent.spool_file import may_pass
 from stressvision_agent.timeline import Timeline
 from stressvision_agent.updates.assembly import open_updater
 from stressvision_agent.uploader import Uploader
@@ -34,6 +37,9 @@ FIRST_ANSWER_S = 10.0
 
 STUCK_S = 120.0
 """A thread that has not moved for so long is stuck: systemd is left to restart the agent."""
+
+DISK_RETRY_S = 5.0
+"""At a start on a disk that is full or read-only the spool is tried again so often."""
 
 STOP_SEEING_S = 10.0
 STOP_UPDATING_S = 2.0
@@ -69,7 +75,7 @@ class Agent:
         self._clock = clock
         self._resources = ExitStack()
         with ExitStack() as resources:
-            self.spool = Spool(settings.spool_dir, settings.spool, clock)
+            self.spool = _open_spool(settings, clock)
             resources.callback(self.spool.close)
             self._local_alert = resources.enter_context(LocalAlert(settings.local_alert))
             http = resources.enter_context(open_http(settings.server))
@@ -170,3 +176,19 @@ class Agent:
                 notify(f"WATCHDOG=1\nSTATUS={self._seeing.sight().summary()}")
             else:
                 log.error("a thread is stuck", extra={"sent_s": self._sender.moved_s, "seen_s": self._seeing.moved_s()})
+
+
+def _open_spool(settings: Settings, clock: Clock) -> Spool:
+    """Wait for a disk that takes writes: of a unit that failed too often systemd lets go for good."""
+    told = False
+    while True:
+        try:
+            return Spool(settings.spool_dir, settings.spool, clock)
+        except (OSError, sqlite3.DatabaseError) as error:
+            if not may_pass(error):
+                raise
+            if not told:
+                log.error("disk takes no writes: nothing is seen until it does", extra={"error": str(error)})
+            told = True
+            notify(f"READY=1\nWATCHDOG=1\nSTATUS=disk takes no writes: {error}")
+            time.sleep(DISK_RETRY_S)

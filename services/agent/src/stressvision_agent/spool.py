@@ -21,18 +21,10 @@ from stressvision_agent.clock import Clock
 from stressvision_agent.drafts import AnyDraft
 from stressvision_agent.identifiers import uuid7
 from stressvision_agent.settings import SpoolSettings
-from stressvision_agent.spool_file import (
-    Books,
-    BooksFile,
-    is_corrupt,
-    move_aside,
-    open_database,
-    refuses_writes,
-    take_lock,
-)
+from stressvision_agent.spool_file import RESERVE, Books, BooksFile, is_corrupt, refuses_writes, take_lock
 from stressvision_agent.spool_held import Held
 from stressvision_agent.spool_rows import Batch, Ledger
-from stressvision_agent.spool_salvage import begin_again, read_wreck
+from stressvision_agent.spool_salvage import open_spool
 from stressvision_agent.spool_status import SpoolStatus, oldest_age_s, status_of
 from stressvision_agent.stamp import event_of
 from stressvision_agent.timeline import Anchor
@@ -40,9 +32,6 @@ from stressvision_agent.timeline import Anchor
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 Lane = Literal["live", "backlog"]
-
-RESERVE = 256
-"""Numbers set apart at a time in the books: one write of the second file in so many events."""
 
 SET_ASIDE_KEPT = 1_000
 
@@ -66,6 +55,7 @@ class Spool:
         self.appended = threading.Event()
         self._lock = threading.RLock()
         self._held = Held()
+        self._broken = self._refusing = False
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / DATABASE
         with ExitStack() as resources:
@@ -184,25 +174,35 @@ class Spool:
         """
         with self._lock:
             try:
-                return self._transact(work)
-            except sqlite3.DatabaseError as error:
-                if is_corrupt(error):
-                    log.exception("spool is corrupt")
-                    self._db.close()
-                    known = self._anchor
-                    self._db, self._ledger, self._anchor = self._open(distrust=True)
-                    if known:
-                        self.keep_anchor(known)
-                    return self._transact(work)
-                if not refuses_writes(error):
+                return self._transact_on_whole(work)
+            except (sqlite3.DatabaseError, OSError) as error:
+                if not is_corrupt(error) and not refuses_writes(error):
                     raise
                 return self._refused(error, otherwise)
-            except OSError as error:
-                return self._refused(error, otherwise)
+
+    def _transact_on_whole(self, work: Callable[[sqlite3.Connection, Ledger], T]) -> T:
+        """A disk that is full when the database breaks takes no successor yet: each change tries anew to begin one."""
+        if not self._broken:
+            try:
+                return self._transact(work)
+            except sqlite3.DatabaseError as error:
+                if not is_corrupt(error):
+                    raise
+                log.exception("spool is corrupt")
+                self._broken = True
+                self._db.close()
+        known = self._anchor
+        self._db, self._ledger, self._anchor = self._open(distrust=True)
+        self._broken = False
+        if known:
+            self.keep_anchor(known)
+        return self._transact(work)
 
     def _refused(self, error: Exception, otherwise: T) -> T:
         metrics.WRITE_FAILURES.inc()
-        log.error("disk takes no writes", extra={"error": str(error)})
+        if not self._refusing:
+            log.error("disk takes no writes", extra={"error": str(error)})
+        self._refusing = True
         return otherwise
 
     def _transact(self, work: Callable[[sqlite3.Connection, Ledger], T]) -> T:
@@ -218,6 +218,9 @@ class Spool:
             with suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
             raise
+        if self._refusing and ledger != self._ledger:
+            log.info("disk takes writes again")
+            self._refusing = False
         settled_more = ledger.settled != self._ledger.settled
         self._ledger = ledger
         if settled_more:
@@ -259,34 +262,16 @@ class Spool:
             pass
 
     def _open(self, *, distrust: bool = False) -> tuple[sqlite3.Connection, Ledger, Anchor | None]:
-        """Open the database, or begin a new one where the old is corrupt or gone, above every number ever used."""
-        aside = move_aside(self._path, f"{self._clock.now():%Y%m%dT%H%M%S%f}") if distrust else None
+        db = open_spool(self._path, self._books_file, self._clock, distrust=distrust)
         try:
-            db = open_database(self._path)
-        except sqlite3.DatabaseError as error:
-            if not is_corrupt(error):
+            ledger = rows.load_ledger(db, self._boot_id)
+            return db, ledger, rows.anchor_of(db, ledger.boot)[1]
+        except BaseException as error:
+            db.close()
+            if distrust or not is_corrupt(error):
                 raise
             log.exception("spool is corrupt")
             return self._open(distrust=True)
-        try:
-            if not rows.is_founded(db):
-                self._found(db, aside)
-            ledger = rows.load_ledger(db, self._boot_id)
-            return db, ledger, rows.anchor_of(db, ledger.boot)[1]
-        except BaseException:
-            db.close()
-            raise
-
-    def _found(self, db: sqlite3.Connection, aside: Path | None) -> None:
-        """In one transaction with what is saved: a crash in between must not leave a database that counts from 0."""
-        books = self._books_file.books
-        db.execute("BEGIN IMMEDIATE")
-        if books is not None and books.reserved:
-            metrics.CORRUPT.inc()
-            began = begin_again(db, books, read_wreck(aside, books.reserved), self._clock)
-            self._books_file.write(replace(began, reserved=began.reserved + RESERVE))
-        rows.found(db)
-        db.execute("COMMIT")
 
     def _wall_zero(self) -> datetime:
         return self._clock.now() - timedelta(seconds=self._clock.monotonic())

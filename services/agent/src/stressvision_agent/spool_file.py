@@ -1,5 +1,6 @@
 """The spool's files: the SQLite database, the numbers that outlive it, and the lock that keeps a second agent out."""
 
+import errno
 import fcntl
 import json
 import logging
@@ -42,13 +43,24 @@ CREATE TABLE IF NOT EXISTS numbers (name TEXT PRIMARY KEY, value INTEGER NOT NUL
 INSERT OR IGNORE INTO numbers VALUES ('next_seq', 0), ('settled', 0), ('evicted', 0), ('founded', 0);
 """
 
+RESERVE = 256
+"""Numbers set apart at a time in the books: one write of the second file in so many events."""
+
 CORRUPT_KEPT = 2
 """Corrupt files kept for a look; older ones go, since the disk must not fill with them."""
+
+_BESIDE = ("-wal", "-shm")
 
 _SLOT = 512
 """One disk sector, the most that a power cut writes whole."""
 
-FULL_CODES = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN})
+REFUSING_CODES = frozenset(
+    {
+        sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_BUSY,
+    }
+)  # fmt: skip
+DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 CORRUPT_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -119,33 +131,65 @@ def open_database(path: Path) -> sqlite3.Connection:
 def _check_whole(connection: sqlite3.Connection) -> None:
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        error = sqlite3.DatabaseError(verdict)
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        raise error
+        raise corrupt(verdict)
 
 
-def is_corrupt(error: sqlite3.Error) -> bool:
+def corrupt(what: str) -> sqlite3.DatabaseError:
+    """The error for what SQLite itself cannot see: a page may be whole and its content rubbish."""
+    error = sqlite3.DatabaseError(what)
+    error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    return error
+
+
+def is_corrupt(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in CORRUPT_CODES
 
 
-def refuses_writes(error: sqlite3.Error) -> bool:
-    """The disk is full, read-only or failing: nothing is wrong with the data, and it may pass."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in FULL_CODES
+def refuses_writes(error: BaseException) -> bool:
+    """The disk is full, read-only or failing, or another program holds it up: the data are whole, and it may pass."""
+    return isinstance(error, OSError) or getattr(error, "sqlite_errorcode", 0) & 0xFF in REFUSING_CODES
 
 
-def move_aside(path: Path, stamp: str) -> Path:
-    """Rename the database and what belongs to it to `*.corrupt-<stamp>`; forget all but the newest such files."""
-    target = path.with_name(f"{path.name}.corrupt-{stamp}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.replace(target.with_name(target.name + suffix))
-    mains = [p for p in path.parent.glob(f"{path.name}.corrupt-*") if not p.name.endswith(("-wal", "-shm"))]
-    for old in sorted(mains, key=lambda p: p.stat().st_mtime)[:-CORRUPT_KEPT]:
-        for suffix in ("", "-wal", "-shm"):
-            old.with_name(old.name + suffix).unlink(missing_ok=True)
+def may_pass(error: BaseException) -> bool:
+    """Whether what kept the spool from being opened may end by itself; rights that are missing will not."""
+    if isinstance(error, OSError):
+        return error.errno in DISK_TROUBLE
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+
+
+def wreck_of(path: Path) -> Path:
+    """Where the corrupt database lies from which the one at `path` is to be filled."""
+    return path.with_name(f"{path.name}.wreck")
+
+
+def set_apart(path: Path) -> None:
+    """Make a wreck of a corrupt database. Where one waits already, `path` was never filled from it, and goes."""
+    wreck = wreck_of(path)
+    waits = wreck.exists()
+    for part, target in zip(_parts(path), _parts(wreck), strict=True):
+        if waits:
+            part.unlink(missing_ok=True)
+        elif part.exists():
+            part.replace(target)
     sync_folder(path.parent)
-    return target
+
+
+def keep_wreck(path: Path, stamp: str) -> None:
+    """Rename the wreck, which is done with, to `*.corrupt-<stamp>`; forget all but the newest such files."""
+    target = path.with_name(f"{path.name}.corrupt-{stamp}")
+    for part, kept in zip(_parts(wreck_of(path)), _parts(target), strict=True):
+        if part.exists():
+            part.replace(kept)
+    mains = [p for p in path.parent.glob(f"{path.name}.corrupt-*") if not p.name.endswith(_BESIDE)]
+    for old in sorted(mains, key=lambda p: p.stat().st_mtime)[:-CORRUPT_KEPT]:
+        for part in _parts(old):
+            part.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def _parts(path: Path) -> list[Path]:
+    """A database and the files that SQLite keeps beside it; those alone are nothing."""
+    return [path.with_name(path.name + suffix) for suffix in ("", *_BESIDE)]
 
 
 def take_lock(path: Path) -> int:

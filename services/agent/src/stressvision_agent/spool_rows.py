@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from stressvision_agent.metrics import EVICTED
+from stressvision_agent.spool_file import corrupt
 from stressvision_agent.stamp import WORTH, decode, encode, gap_for, lost_with, widened
 from stressvision_agent.timeline import Anchor
 from stressvision_contracts.events import AnyEvent, Gap
@@ -127,7 +128,7 @@ def evict(db: sqlite3.Connection, ledger: Ledger) -> bool:
 
 def mourn(db: sqlite3.Connection, ledger: Ledger, body: bytes, boot: int) -> None:
     """Enter an event that is given up into the open gap of its boot, or open one."""
-    event = decode(body)
+    event = read_event(body)
     ledger.evicted += lost_with(event)
     held = db.execute(
         "SELECT seq, body FROM events WHERE worth = ? AND boot = ? AND extendable", (GAP, boot)
@@ -135,7 +136,7 @@ def mourn(db: sqlite3.Connection, ledger: Ledger, body: bytes, boot: int) -> Non
     if held is None:
         insert(db, ledger, gap_for(event, seq=ledger.take_seq()), boot, extendable=True)
         return
-    gap = decode(held[1])
+    gap = read_event(held[1])
     assert isinstance(gap, Gap)
     wider = widened(gap, event)
     fresh = encode(wider)
@@ -222,10 +223,28 @@ def release_aside(db: sqlite3.Connection, ledger: Ledger) -> int:
     return len(rows)
 
 
+def read_event(body: bytes) -> AnyEvent:
+    """Raise `sqlite3.DatabaseError`, as of a corrupt file, for what never was an event."""
+    try:
+        return decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise corrupt(f"an event cannot be read: {error}") from error
+
+
+def read_anchor(data: bytes | None) -> Anchor | None:
+    """Raise `sqlite3.DatabaseError`, as of a corrupt file, for what never was an anchor."""
+    try:
+        return msgspec.json.decode(data, type=Anchor) if data else None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise corrupt(f"what was learnt of a clock cannot be read: {error}") from error
+
+
 def anchor_of(db: sqlite3.Connection, boot: int) -> tuple[str, Anchor | None]:
     """A boot's id and what was learnt of its clock."""
-    boot_id, data = db.execute("SELECT boot_id, anchor FROM boots WHERE id = ?", (boot,)).fetchone()
-    return boot_id, msgspec.json.decode(data, type=Anchor) if data else None
+    row = db.execute("SELECT boot_id, anchor FROM boots WHERE id = ?", (boot,)).fetchone()
+    if row is None:
+        raise corrupt(f"there are events of boot {boot}, but no such boot")
+    return row[0], read_anchor(row[1])
 
 
 def keep_anchor(db: sqlite3.Connection, boot: int, anchor: Anchor) -> None:

@@ -1,22 +1,30 @@
-"""What can still be read of a corrupt spool goes into its successor; the rest is counted as lost."""
+"""A corrupt spool gets a successor: what can still be read of it goes there, the rest is counted as lost."""
 
 import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from stressvision_agent import spool_rows as rows
 from stressvision_agent.clock import Clock
 from stressvision_agent.drafts import GapDraft
 from stressvision_agent.identifiers import uuid7
-from stressvision_agent.spool_file import Books
-from stressvision_agent.stamp import NO_MODEL, decode, event_of, lost_with
+from stressvision_agent.metrics import CORRUPT
+from stressvision_agent.spool_file import (
+    RESERVE,
+    Books,
+    BooksFile,
+    is_corrupt,
+    keep_wreck,
+    open_database,
+    set_apart,
+    wreck_of,
+)
+from stressvision_agent.stamp import NO_MODEL, event_of, lost_with
 from stressvision_contracts.events import AnyEvent
 
 log = logging.getLogger(__name__)
@@ -37,10 +45,46 @@ class Wreck:
         return sum(lost_with(event) for _, event in self.events.values())
 
 
-def read_wreck(path: Path | None, below_seq: int) -> Wreck:
+def open_spool(path: Path, books_file: BooksFile, clock: Clock, *, distrust: bool = False) -> sqlite3.Connection:
+    """Open the database, or begin a new one where the old is corrupt or gone, above every number ever used.
+
+    With `distrust` the one there is known to be corrupt. Raise `sqlite3.DatabaseError`, `OSError`: the next try goes
+    on where this one broke off.
+    """
+    if distrust:
+        set_apart(path)
+    try:
+        db = open_database(path)
+    except sqlite3.DatabaseError as error:
+        if distrust or not is_corrupt(error):
+            raise
+        log.exception("spool is corrupt")
+        return open_spool(path, books_file, clock, distrust=True)
+    try:
+        if not rows.is_founded(db):
+            _found(db, wreck_of(path), books_file, clock)
+        if wreck_of(path).exists():
+            keep_wreck(path, f"{clock.now():%Y%m%dT%H%M%S%f}")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _found(db: sqlite3.Connection, wreck: Path, books_file: BooksFile, clock: Clock) -> None:
+    """In one transaction with what is saved: a crash in between must not leave a database that counts from 0."""
+    books = books_file.books
+    db.execute("BEGIN IMMEDIATE")
+    if books is not None and books.reserved:
+        CORRUPT.inc()
+        began = begin_again(db, books, read_wreck(wreck, books.reserved), clock)
+        books_file.write(replace(began, reserved=began.reserved + RESERVE))
+    rows.found(db)
+    db.execute("COMMIT")
+
+
+def read_wreck(path: Path, below_seq: int) -> Wreck:
     """Read what can be read of the database at `path`, of events numbered below `below_seq`. Never raises."""
-    if path is None:
-        return Wreck({}, {})
     boots: dict[int, Boot] = {}
     events: dict[int, tuple[int, AnyEvent]] = {}
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
@@ -52,7 +96,7 @@ def read_wreck(path: Path | None, below_seq: int) -> Wreck:
                     if event is not None and event.seq == seq < below_seq:
                         events[event.seq] = boot, event
         for boot, boot_id, anchor in _until_broken(db, "SELECT id, boot_id, anchor FROM boots"):
-            boots[boot] = boot_id, anchor
+            boots[boot] = boot_id, _whole_anchor(anchor)
     known = {seq: found for seq, found in events.items() if found[0] in boots}
     return Wreck(boots, known)
 
@@ -93,7 +137,12 @@ def _until_broken(db: sqlite3.Connection, query: str) -> Iterator[tuple[Any, Any
 
 
 def _whole(body: object) -> AnyEvent | None:
-    try:
-        return decode(body) if isinstance(body, bytes) else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    with suppress(sqlite3.DatabaseError):
+        return rows.read_event(body) if isinstance(body, bytes) else None
+    return None
+
+
+def _whole_anchor(data: object) -> bytes | None:
+    with suppress(sqlite3.DatabaseError):
+        return data if isinstance(data, bytes) and rows.read_anchor(data) else None
+    return None

@@ -8,7 +8,6 @@ from pathlib import Path
 from msgspec import Struct
 
 from stressvision_agent import spool_rows as rows
-from stressvision_agent.stamp import decode
 
 
 class SpoolStatus(Struct, frozen=True, kw_only=True):
@@ -46,7 +45,7 @@ def oldest_age_s(db: sqlite3.Connection, now: datetime, *, boot: int = -1, monot
     if its_boot == boot:
         return max(monotonic_s - ended_s, 0.0)
     anchor = rows.anchor_of(db, its_boot)[1]
-    ended_at = anchor.started_at + timedelta(seconds=ended_s) if anchor else decode(body).ended_at
+    ended_at = anchor.started_at + timedelta(seconds=ended_s) if anchor else rows.read_event(body).ended_at
     return max((now - ended_at).total_seconds(), 0.0)
 
 
