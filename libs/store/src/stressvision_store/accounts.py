@@ -3,6 +3,8 @@
 from sqlalchemy import text
 from sqlmodel import Session
 
+AT_ONCE = 10_000
+
 _FOLD = """
 WITH taken AS (
     DELETE FROM intake_tallies WHERE id = ANY(ARRAY(
@@ -21,6 +23,6 @@ SELECT count(*) FROM taken
 """
 
 
-def fold_tallies(session: Session, limit: int = 10_000) -> int:
+def fold_tallies(session: Session, limit: int = AT_ONCE) -> int:
     """Move up to `limit` tallies into the accounts; return how many. Counted once, however many fold at a time."""
     return int(session.scalar(text(_FOLD), {"limit": limit}) or 0)

@@ -104,8 +104,8 @@ class Work:
         metrics.FINALISED.inc(finalised)
 
     def fold_tallies(self) -> None:
-        folded = 1
-        while folded:
+        folded = accounts.AT_ONCE
+        while folded == accounts.AT_ONCE:  # fewer were all there were: what comes in meanwhile is for the next run
             with transaction(self._resources.engine) as session:
                 folded = accounts.fold_tallies(session)
             metrics.FOLDED.inc(folded)
