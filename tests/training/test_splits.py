@@ -1,5 +1,6 @@
 """Splits: no person and no picture on both sides, and nobody moves when others join."""
 
+import tracemalloc
 from collections import defaultdict
 
 import cv2
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from stressvision_training.data.duplicates import near_duplicates
 from stressvision_training.data.rows import Row
 from stressvision_training.data.splits import NEAR, SHARES, assign, deal, key, near_facts
+from support.faces import made_up_face
 
 LEARNT = {"train", "validation"}
 JUDGED = {"test", "public"}
@@ -186,3 +188,14 @@ def test_frozen_by_themselves_no_training_row_is_judged(faces: list[Row], seed: 
     again = assign(faces, seed, frozen=frozen)[0]
     taught = [split for row, split in zip(faces, again, strict=True) if row.usage == "Training"]
     assert not JUDGED & set(taught)
+
+
+def test_thousands_of_frames_of_one_person_fit_into_memory() -> None:
+    rng = np.random.default_rng(0)
+    frames = np.clip(made_up_face(0, rng) + rng.normal(0, 4, (900, 48, 48)), 0, 255).astype(np.uint8)
+    tracemalloc.start()
+    pairs = near_duplicates(frames)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(pairs) > 200_000
+    assert most < 500e6  # the pixels of all of them at once would be 3.7 GB

@@ -10,6 +10,8 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 MOST_SIGNS: Final = 10
 """Of the 64 signs, how many may differ: nearly all FER-2013 pairs of the correlation below lie within."""
@@ -20,6 +22,8 @@ LEAST_CORRELATION: Final = 0.9
 _SAMPLES: Final = 32
 _COSINES: Final = 8
 _BLOCK: Final = 1000
+_AT_ONCE: Final = 10_000
+"""Pairs whose pixels are compared at once: thousands of frames of one person propose millions."""
 
 Pairs = NDArray[np.int64]
 
@@ -37,24 +41,19 @@ def near_duplicates(images: NDArray[np.uint8]) -> Pairs:
     signs, mirrored = _signs(cosines), _signs(turned)
     pixels = _normal(images[varied])
     found = [*_alike(signs, signs, pixels, pixels), *_alike(signs, mirrored, pixels, _normal(images[varied, :, ::-1]))]
-    pairs = np.unique(np.concatenate(found), axis=0)
+    numbers = np.unique(np.concatenate([np.empty(0, np.int64), *found]))
+    pairs = np.stack(np.divmod(numbers, len(varied)), axis=1)
     return np.asarray(varied[pairs], np.int64)
 
 
 def joined(pairs: Pairs, names: Sequence[str]) -> list[str]:
     """Return for each of `names` the least name among those that pairs connect it with."""
-    parent = list(range(len(names)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for i, j in pairs.tolist():
-        low, high = sorted((root(i), root(j)), key=lambda k: names[k])
-        parent[high] = low
-    return [names[root(i)] for i in range(len(names))]
+    links = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(len(names), len(names)))
+    _, parts = connected_components(links, directed=False)
+    least: dict[int, str] = {}
+    for name, part in zip(names, parts.tolist(), strict=True):
+        least[part] = min(name, least.get(part, name))
+    return [least[part] for part in parts.tolist()]
 
 
 def _cosines(image: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -77,10 +76,13 @@ def _normal(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _alike(
     signs: NDArray[np.float32], others: NDArray[np.float32], pixels: NDArray[np.float32], its: NDArray[np.float32]
-) -> Iterator[Pairs]:
+) -> Iterator[NDArray[np.int64]]:
+    """Yield the pairs i < j of alike pictures, each as the one number i * n + j."""
     for start in range(0, len(signs), _BLOCK):
         same = signs[start : start + _BLOCK] @ others[start:].T
         i, j = np.divmod(np.flatnonzero(same >= signs.shape[1] - 2 * MOST_SIGNS), same.shape[1])
         i, j = i[j > i] + start, j[j > i] + start
-        alike = np.einsum("ij,ij->i", pixels[i], its[j]) >= LEAST_CORRELATION
-        yield np.stack([i[alike], j[alike]], axis=1)
+        for first in range(0, len(i), _AT_ONCE):
+            a, b = i[first : first + _AT_ONCE], j[first : first + _AT_ONCE]
+            alike = np.einsum("ij,ij->i", pixels[a], its[b]) >= LEAST_CORRELATION
+            yield a[alike] * len(signs) + b[alike]

@@ -85,8 +85,9 @@ def assign(
 
 def near_facts(rows: Sequence[Row], dealt: Dealt, near: Pairs) -> dict[str, int]:
     """Return how many pictures have a near-duplicate that is not identical, and how many learn beside a test row."""
-    digests, splits = np.array([row.digest for row in rows]), np.array(dealt[0])
-    apart = near[digests[near[:, 0]] != digests[near[:, 1]]] if len(near) else NONE
+    splits = np.array(dealt[0])
+    _, picture = np.unique([row.digest for row in rows], return_inverse=True)
+    apart = near[picture[near[:, 0]] != picture[near[:, 1]]]
     judged = np.isin(splits, ("test", "public"))
     beside = _neighbours(near, np.flatnonzero(judged).tolist())
     return {
@@ -98,8 +99,8 @@ def near_facts(rows: Sequence[Row], dealt: Dealt, near: Pairs) -> dict[str, int]
 
 
 def _neighbours(pairs: Pairs, rows: Iterable[int]) -> set[int]:
-    chosen = set(rows)
-    return {b for pair in pairs.tolist() for a, b in (pair, pair[::-1]) if a in chosen}
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    return set(np.unique(both[np.isin(both[:, 0], list(rows)), 1]).tolist())
 
 
 def _groups(rows: Sequence[Row], digests: Sequence[str], near: Pairs) -> list[str]:
