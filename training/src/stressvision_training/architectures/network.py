@@ -53,15 +53,22 @@ def sized(images: NDArray[np.uint8], side: int | None) -> NDArray[np.uint8]:
     return np.stack([at_side(image, side) for image in images])
 
 
-def logits_of(network: Any, images: NDArray[np.uint8], head: HeadClasses) -> NDArray[np.float32]:
-    """Return n x classes logits of `head` for n grey faces, resized where the network takes another side."""
-    channels, side = network.input_shape[-1], side_of(network)
-    parts = []
+def answers_of(network: Any, images: NDArray[np.uint8]) -> dict[HeadClasses, NDArray[np.float32]]:
+    """Return n x classes logits of every head for n grey faces, resized where the network takes another side."""
+    channels, side, heads = network.input_shape[-1], side_of(network), heads_of(network)
+    parts: dict[HeadClasses, list[NDArray[np.float32]]] = {head: [] for head in heads}
     for start in range(0, len(images), BATCH):
         batch = sized(images[start : start + BATCH], side)
         faces = np.repeat(batch[:, :, :, None], channels, axis=3).astype(np.float32)
-        parts.append(np.asarray(network.predict_on_batch(faces)[head], np.float32))
-    return np.concatenate(parts)
+        said = network.predict_on_batch(faces)
+        for head in heads:
+            parts[head].append(np.asarray(said[head], np.float32))
+    return {head: np.concatenate(parts[head]) for head in heads}
+
+
+def logits_of(network: Any, images: NDArray[np.uint8], head: HeadClasses) -> NDArray[np.float32]:
+    """Return n x classes logits of `head` for n grey faces, resized where the network takes another side."""
+    return answers_of(network, images)[head]
 
 
 def probabilities_of(network: Any, images: NDArray[np.uint8], scheme: LabelScheme) -> NDArray[np.float32]:

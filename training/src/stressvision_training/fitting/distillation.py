@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_training.architectures.network import heads_of, load_network, logits_of, side_of, softmax
+from stressvision_training.architectures.network import answers_of, heads_of, load_network, side_of, softmax
 from stressvision_training.classes import HeadClasses
 from stressvision_training.data.dataset import Dataset, file_digest, read_dataset
 from stressvision_training.data.rows import SIDE, SourceError
@@ -49,15 +49,15 @@ def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float],
     if not shared:
         raise SourceError(f"{', '.join(map(str, models))}: share no head, so nothing can be averaged")
     sums: dict[HeadClasses, NDArray[np.float32]] = {}
-    rounds, done = 2 * len(networks) * len(shared), 0
+    done = 0
     for network in networks:
         faces = part.faces(side_of(network) or SIDE)
         for view in (faces, np.ascontiguousarray(faces[:, :, ::-1])):
+            said = answers_of(network, view)
             for head in shared:
-                said = logits_of(network, view, head)
-                sums[head] = sums[head] + said if head in sums else said
-                done += 1
-                tick(done / rounds)
+                sums[head] = sums[head] + said[head] if head in sums else said[head]
+            done += 1
+            tick(done / (2 * len(networks)))
     means = {head: np.asarray(total / (2 * len(networks)), np.float32) for head, total in sums.items()}
     teachers = [{"file": model.name, "sha256": file_digest(model)} for model in models]
     facts = json.dumps({"data": dataset.digests, "teachers": teachers})
