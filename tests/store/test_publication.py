@@ -126,6 +126,17 @@ def test_hours_are_those_of_the_five_minutes(database: Database, owner: psycopg.
     assert ask(database, "SELECT DISTINCT weekday FROM hr.group_hours") == [(DAY.isoweekday(),)]
 
 
+@pytest.mark.parametrize("hours", [(0,), (0, 1, 2)])
+def test_no_count_says_for_how_long_whoever_is_alone_was_seen(database: Database, hours: tuple[int, ...]) -> None:
+    alone = crowd(range(20, 21), area=2, hours=hours)
+
+    Attacker(database).take([*crowd(range(1, 7)), *crowd(range(7, 13), area=3), *alone, Step("publish")])
+
+    # of three cells, the one and a neighbour are withheld; of hours, only those of the third are spoken of
+    counts = "SELECT cells, withheld_cells, hour_cells, withheld_hour_cells FROM hr.withheld"
+    assert ask(database, counts) == [(3, 2, 3, 0)]
+
+
 def test_a_day_is_published_as_a_whole(database: Database) -> None:
     """An area that is heard of later shows as withheld nowhere, and is shown nowhere."""
     attacker = Attacker(database)

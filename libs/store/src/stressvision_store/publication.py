@@ -26,7 +26,7 @@ Day = tuple[int, date]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """What came of publishing one day: all cells and hours there were, and how many of them are shown."""
+    """What came of publishing one day: all cells, the hours of those that are shown, and how many are shown of each."""
 
     cells: int
     shown_cells: int
@@ -59,7 +59,8 @@ def publish_day(session: Session, day: Day, *, k: int, quiet: timedelta) -> Publ
     published = Published(
         cells=int(session.scalar(text(statements.CELLS), key) or 0),
         shown_cells=len(shown),
-        hours=sum(len(of_cell) for of_cell in hours.values()),
+        # of a withheld cell, the number of hours would say for how long its few people were seen
+        hours=sum(len(hours[cell]) for cell in shown),
         shown_hours=sum(len(of_cell) for of_cell in shown.values()),
     )
     new = {**key, "k": k, "cells": published.cells, "hour_cells": published.hours}

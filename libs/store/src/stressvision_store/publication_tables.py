@@ -32,7 +32,10 @@ def _of_day() -> ForeignKeyConstraint:
 
 
 class PublishedDay(SQLModel, table=True):
-    """A site's day whose figures are out: nothing is ever published of it again. Counts are of all cells there were."""
+    """A site's day whose figures are out: nothing is ever published of it again.
+
+    `cells`: all that there were; `hour_cells`: hours in which somebody was observed, of those cells that were published.
+    """
 
     __tablename__ = "published_days"
     __table_args__ = (
