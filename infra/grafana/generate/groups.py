@@ -137,7 +137,7 @@ FROM hr.group_hours WHERE {GROUP_DAYS} GROUP BY hour_of_shift ORDER BY hour_of_s
     board.with_panel(
         trend(
             "Horas por día / Hours per day",
-            "Horas de las celdas publicadas: publicadas y reservadas. / Hours of published cells: published and withheld.",
+            "De celdas publicadas: horas publicadas y reservadas. / Of published cells: hours published and withheld.",
             [Sql(HR, """
 SELECT min(day_at) AS time, sum(hour_cells - withheld_hour_cells) AS "publicadas / published",
   sum(withheld_hour_cells) AS "reservadas / withheld"

@@ -34,7 +34,7 @@ def _of_day() -> ForeignKeyConstraint:
 class PublishedDay(SQLModel, table=True):
     """A site's day whose figures are out: nothing is ever published of it again.
 
-    `cells`: all that there were; `hour_cells`: hours in which somebody was observed, of those cells that were published.
+    `cells`: all that there were; `hour_cells`: hours in which somebody was observed, of published cells alone.
     """
 
     __tablename__ = "published_days"
