@@ -127,7 +127,7 @@ def test_an_endless_answer_is_none_of_ours(tmp_path):
         assert len(small.events) == 1
 
 
-@pytest.mark.parametrize("asked", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "soon", "-5"])
+@pytest.mark.parametrize("asked", ["999999999", "Fri, 31 Dec 9999 23:59:59 GMT", "soon", "-5", "\u00b2"])
 def test_no_retry_after_silences_a_device_for_good(tmp_path, asked):
     clock = TurnedClock()
     with small_server() as small, sending_side(tmp_path, small.url, clock) as side:

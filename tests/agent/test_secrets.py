@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from stressvision_agent.identity import Enrolled, load_key, make_key, save_enrolled
 from stressvision_telemetry.logs import JsonFormatter
-from support.device import Reply, small_server
+from support.device import Reply, TurnedClock, sending_side, small_server, window
 from support.rotating import rotating
 
 TOKEN = "token-of-the-device-4711"
@@ -41,3 +41,18 @@ def test_no_key_no_token_and_no_proof_is_logged(reply, tmp_path, caplog):
     assert ours or reply.status == 503, "which is no news"
     for secret in [TOKEN, *proofs, *(part for key in keys for part in parts_of(key))]:
         assert secret not in written
+
+
+def test_no_token_is_logged_that_came_in_an_answer_of_another_kind(tmp_path, caplog):
+    clock = TurnedClock()
+    with (
+        small_server() as server,
+        caplog.at_level(logging.DEBUG),
+        sending_side(tmp_path, server.url, clock) as side,
+    ):
+        server.token_replies = [Reply(200, {"access_token": TOKEN, "expires_in": "soon"})]
+        side.spool.append(window(clock.uptime_s))
+        side.uploader.step()
+    said = [record for record in caplog.records if record.name == "stressvision_agent.uploader"]
+    assert said
+    assert TOKEN not in "\n".join(map(JsonFormatter().format, said))

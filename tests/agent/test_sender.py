@@ -178,6 +178,26 @@ def test_a_failing_turn_of_the_sender_is_counted_and_the_next_one_works(tmp_path
         assert failures() == before + 2
 
 
+def test_events_are_sent_though_heartbeats_fail(tmp_path, monkeypatch):
+    clock = TurnedClock()
+    with small_server() as small, sending_side(tmp_path / "spool", small.url, clock) as side:
+        sender = make_sender(side, tmp_path, small.url)
+        monkeypatch.setattr("stressvision_agent.heartbeat.throttled", lambda: 1 / 0)
+        side.spool.append(window(clock.uptime_s))
+        sender.turn()
+        assert len(small.events) == 1
+
+
+def test_a_recording_that_fails_is_not_sent_for_a_minute_before_the_agent_starts_anew(tmp_path):
+    with small_server() as small:
+        agent = make_agent(tmp_path, small.url, failure=RuntimeError("no camera"))
+        small.refuse = lambda events: 503
+        agent.spool.append(gap(now_s()))
+        before_s = now_s()
+        agent.run()
+        assert now_s() - before_s < 20
+
+
 def failures():
     return REGISTRY.get_sample_value("stressvision_agent_loop_failures_total", {"loop": "send"}) or 0
 

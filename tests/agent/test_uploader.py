@@ -1,6 +1,7 @@
 """The uploader over real HTTP: each event arrives once, whatever the server answers, and the bad one is set aside."""
 
 import json
+from contextlib import closing
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -149,6 +150,36 @@ def test_a_way_that_refuses_everything_does_not_empty_the_spool(side, small, clo
     assert (status.set_aside, status.events) == (REFUSED_IN_A_ROW, 100 - REFUSED_IN_A_ROW)
 
 
+def test_a_way_that_refuses_everything_for_a_night_loses_nothing(tmp_path, clock):
+    events = StubbornEvents(refuses=lambda seqs: True)
+    with closing(Spool(tmp_path, SpoolSettings(min_free_bytes=0), clock)) as spool:
+        uploader = Uploader(spool, events, Timeline(clock, spool), clock, UploadSettings(max_events=10))
+        spool.append_all([window(clock.uptime_s + minute * 60) for minute in range(12 * 60)])
+        until_s = clock.uptime_s + 12 * 3600
+        while clock.uptime_s < until_s:
+            clock.advance(uploader.step() + 1)
+        assert spool.status().set_aside < 100, "of which a thousand are kept"
+
+
+def test_halving_over_a_slow_line_lets_heartbeats_through(side, small, clock):
+    """A proxy that takes no large body, at the end of a line on which every answer takes four seconds."""
+
+    def slowly(events):
+        clock.advance(4)
+        return 413 if len(events) > 1 else None
+
+    small.refuse = slowly
+    side.spool.append_all([window(clock.uptime_s) for _ in range(20)])
+    longest_s = 0.0
+    while side.spool.status().events:
+        before_s = clock.uptime_s
+        wait_s = side.uploader.step()
+        longest_s = max(longest_s, clock.uptime_s - before_s)
+        clock.advance(wait_s)
+    assert longest_s <= 60
+    assert len(small.events) == 20
+
+
 def test_rejected_events_are_forgotten_and_counted(side, small, clock):
     before = metric("stressvision_agent_events_rejected_total", reason="bad_value")
     strange = metric("stressvision_agent_events_rejected_total", reason="other")
@@ -206,14 +237,14 @@ def test_a_batch_says_what_is_known_of_its_boot(tmp_path, small, clock):
 
 
 class StubbornEvents:
-    """A server that refuses any batch with a bad event in it, in process, so that many cases can be tried."""
+    """A server that refuses some batches, in process, so that many cases can be tried."""
 
-    def __init__(self, bad):
-        self.bad, self.taken = bad, []
+    def __init__(self, refuses):
+        self.refuses, self.taken = refuses, []
 
     def post_events(self, body):
         seqs = [event["seq"] for event in json.loads(body)["events"]]
-        if self.bad & set(seqs):
+        if self.refuses(seqs):
             return Answer(422)
         self.taken += seqs
         return Answer(202, json.dumps({"stored": len(seqs), "duplicate": 0}).encode())
@@ -225,7 +256,7 @@ def test_halving_finds_exactly_the_bad_ones(tmp_path_factory, n, bad, batch):
     clock = TurnedClock()
     spool = Spool(tmp_path_factory.mktemp("spool"), SpoolSettings(min_free_bytes=0), clock)
     bad = {seq for seq in bad if seq < n}
-    events = StubbornEvents(bad)
+    events = StubbornEvents(refuses=bad.intersection)
     uploader = Uploader(spool, events, Timeline(clock, spool), clock, UploadSettings(max_events=batch))
     spool.append_all([window(clock.uptime_s) for _ in range(n)])
     while spool.status().events:

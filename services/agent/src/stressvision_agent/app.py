@@ -137,7 +137,7 @@ class Agent:
             if sender.is_alive():
                 log.warning("the server holds up the stop; what waits stays in the spool")
                 return self.spool.status().events
-            return self._sender.drain(DRAIN_AT_STOP_S if asked else DRAIN_AT_END_S)
+            return self._sender.drain(DRAIN_AT_STOP_S if asked or self.failure else DRAIN_AT_END_S)
 
     def handle_signals(self) -> None:
         """SIGTERM and SIGINT stop cleanly. Call from the main thread."""
@@ -188,7 +188,7 @@ def _open_spool(settings: Settings, clock: Clock) -> Spool:
             if not may_pass(error):
                 raise
             if not told:
-                log.error("disk takes no writes: nothing is seen until it does", extra={"error": str(error)})
+                log.exception("disk takes no writes: nothing is seen until it does")
             told = True
             notify(f"READY=1\nWATCHDOG=1\nSTATUS=disk takes no writes: {error}")
             time.sleep(DISK_RETRY_S)

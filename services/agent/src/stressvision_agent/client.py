@@ -187,7 +187,8 @@ class DeviceClient:
         try:
             token = msgspec.json.decode(answer.body, type=Token)
         except msgspec.DecodeError:
-            return Answer(UNREACHABLE, answer.body)
+            # without its body, in which there may be a token, for answers are logged
+            return Answer(UNREACHABLE, b"the answer to a token request cannot be read")
         self._token = token.access_token
         self._token_until_s = self._clock.monotonic() + token.expires_in - RENEW_BEFORE_S
         return answer
@@ -263,7 +264,7 @@ def _retry_after_s(response: httpx.Response, now: datetime) -> float | None:
     header = response.headers.get("Retry-After")
     if header is None:
         return None
-    if header.strip().isdigit():
+    if header.strip().isdecimal():
         return min(float(header), LONGEST_RETRY_AFTER_S)
     try:
         at = parsedate_to_datetime(header)

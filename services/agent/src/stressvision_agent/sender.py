@@ -25,7 +25,7 @@ AFTER_FAILURE_S = 5.0
 
 @dataclass(slots=True)
 class Sender:
-    """`moved_s` is when the thread last finished a turn, for the watchdog."""
+    """`moved_s` is when the thread last finished a part of a turn, for the watchdog."""
 
     spool: Spool
     uploader: Uploader
@@ -38,25 +38,36 @@ class Sender:
         """Work until `stop`; set `spool.appended` after it to wake the thread at once."""
         while not stop.is_set():
             self.spool.appended.clear()
-            try:
-                wait_s = self.turn()
-            except Exception:  # the edge of the thread
-                LOOP_FAILURES.labels(loop="send").inc()
-                log.exception("sending failed")
-                wait_s = AFTER_FAILURE_S
-            self.moved_s = self.clock.monotonic()
+            wait_s = self.turn()
             if not stop.is_set():
                 self.spool.appended.wait(min(wait_s, LONGEST_WAIT_S))
 
     def turn(self) -> float:
-        """Do what is due; return the seconds until something is."""
+        """Do what is due, each part whatever became of the others; return the seconds until something is."""
+        parts = (self._look_at_wall_clock, self._flush, self.heartbeater.step, self.uploader.step)
+        return min(self._attempt(part) for part in parts)
+
+    def _attempt(self, part: Callable[[], float]) -> float:
+        try:
+            wait_s = part()
+        except Exception:  # the edge of the thread
+            LOOP_FAILURES.labels(loop="send").inc()
+            log.exception("sending failed")
+            wait_s = AFTER_FAILURE_S
+        self.moved_s = self.clock.monotonic()
+        return wait_s
+
+    def _look_at_wall_clock(self) -> float:
         stepped = self.timeline.look_at_wall_clock()
         if stepped is not None:
             self.spool.append(
                 GapDraft(started_s=stepped[0], ended_s=stepped[1], model_version=NO_MODEL, reason="clock")
             )
+        return LONGEST_WAIT_S
+
+    def _flush(self) -> float:
         self.spool.flush()
-        return min(self.heartbeater.step(), self.uploader.step())
+        return LONGEST_WAIT_S
 
     def drain(self, within_s: float, sleep: Callable[[float], None] = time.sleep) -> int:
         """Send what waits for at most `within_s`; return how many events are left."""

@@ -24,6 +24,9 @@ REFUSED = frozenset({400, 413, 422})
 IDLE_S = 60.0
 """Nothing waits: look again so late, or when something is spooled."""
 
+LONGEST_STEP_S = 30.0
+"""Halving over a slow line goes on in the next step after so long: heartbeats are due in between."""
+
 REFUSED_IN_A_ROW = 10
 """So many events set aside without one taken in between: then it is more likely the way there that is broken."""
 
@@ -91,18 +94,24 @@ class Uploader:
 
     def _deliver(self, batch: Batch) -> bool:
         """Send `batch`, halving what the server refuses as a whole; False when the rest must wait."""
-        parts = [batch]
+        parts, left, until_s = [batch], len(batch.events), self._clock.monotonic() + LONGEST_STEP_S
         while parts:
+            # not before something is off our hands: the next step begins with the whole batch again
+            if left < len(batch.events) and self._clock.monotonic() > until_s:
+                return False
             part = parts.pop()
             answer = self._post(part)
             if answer.status == 202:
                 if not self._settle(part, answer):
                     return False
+                left -= len(part.events)
             elif answer.status in REFUSED:
                 UPLOADS.labels(outcome="refused").inc()
                 if len(part.events) > 1:
                     parts += reversed(halves(part))
-                elif not self._set_aside(part, answer):
+                elif self._set_aside(part, answer):
+                    left -= 1
+                else:
                     return False
             else:
                 self._fail(answer)
@@ -163,9 +172,10 @@ class Uploader:
         if not self._spool.set_aside(event.seq, f"{answer.status} {answer.text}"):
             return self._distrust("spool cannot set aside", answer)
         self._refused_in_a_row += 1
-        if self._refused_in_a_row % REFUSED_IN_A_ROW:
+        if self._refused_in_a_row < REFUSED_IN_A_ROW:
             return True
-        self._hold_off(self._settings.backoff_last_s)
+        # from then on one at a time: what is set aside is kept up to a number, what waits is not
+        self._hold_off(self._settings.revoked_retry_s)
         return False
 
     def _fail(self, answer: Answer) -> None:
