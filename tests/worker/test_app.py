@@ -1,6 +1,14 @@
-from stressvision_worker.app import AT_START, HARD_LIMIT_S, HOUSEKEEPING, SCHEDULE, VISIBILITY_TIMEOUT_S, create_celery
+from stressvision_worker.app import (
+    AT_START,
+    HARD_LIMIT_S,
+    HOUSEKEEPING,
+    SCHEDULE,
+    SOFT_LIMIT_S,
+    VISIBILITY_TIMEOUT_S,
+    create_celery,
+)
 from stressvision_worker.settings import Settings
-from stressvision_worker.tasks import BUDGET_S, TASKS
+from stressvision_worker.tasks import BUDGET_S, STATEMENT_S, TASKS
 
 
 def make_app() -> object:
@@ -25,7 +33,7 @@ def test_wake_ups_that_name_no_queue_reach_the_worker() -> None:
 
 
 def test_no_task_may_run_longer_than_it_stays_invisible() -> None:
-    assert BUDGET_S < HARD_LIMIT_S < VISIBILITY_TIMEOUT_S
+    assert BUDGET_S < STATEMENT_S < SOFT_LIMIT_S < HARD_LIMIT_S < VISIBILITY_TIMEOUT_S
     assert make_app().conf.broker_transport_options["visibility_timeout"] == VISIBILITY_TIMEOUT_S
 
 

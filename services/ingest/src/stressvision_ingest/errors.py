@@ -27,6 +27,7 @@ from typing import Any, ClassVar
 import msgspec
 from fastapi import FastAPI, Request, Response
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from stressvision_ingest.metrics import PROBLEMS
@@ -156,6 +157,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         return problem(error.status_code, str(error.detail), {}, error.headers)
 
+    @app.exception_handler(PoolTimeoutError)
     @app.exception_handler(DBAPIError)
     async def _away(_request: Request, error: Exception) -> Response:
         log.warning("the database failed a request", extra={"error": str(error)[:300]})

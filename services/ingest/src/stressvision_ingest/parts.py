@@ -41,7 +41,9 @@ class Parts:
 
 def build_parts(settings: Settings) -> Parts:
     """Without effect: nothing connects before `start`."""
-    engine = create_engine(settings.database_url.get_secret_value(), name="stressvision-ingest")
+    engine = create_engine(
+        settings.database_url.get_secret_value(), name="stressvision-ingest", patience_s=settings.statement_timeout_s
+    )
     roster = RosterCopy(engine, refresh_after_s=settings.roster_age_s)
     wake_ups = WakeUps(settings.redis_url)
     return Parts(

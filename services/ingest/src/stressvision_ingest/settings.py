@@ -58,7 +58,9 @@ class Settings(BaseSettings):
     device_burst: float = Field(default=5_000.0, ge=1, description="Events that one device may send at once then.")
     enrolment_failures: int = Field(default=20, ge=1, description="Wrong enrolment codes an address may try a minute.")
     replay_period_s: float = Field(default=5.0, gt=0, description="How often letters to send again are looked for.")
-    statement_timeout_s: float = Field(default=10.0, gt=0, description="Longest a statement may take.")
+    statement_timeout_s: float = Field(
+        default=10.0, gt=0, description="Longest a statement, or the wait for a connection, may take."
+    )
     body_timeout_s: float = Field(default=30.0, gt=0, description="Longest a body may take to arrive.")
     oldest_event_days: int = Field(default=400, ge=1, description="Events from longer ago are refused as bad_time.")
     newest_event_s: float = Field(default=600.0, ge=0, description="Events from further ahead are refused as bad_time.")

@@ -35,6 +35,9 @@ OVERLAP: Final = timedelta(minutes=2)
 """A row shows at its commit but carries the time of its transaction's start."""
 
 SENDERS: Final = 8
+PATIENCE_S: Final = 10.0
+"""With the database: whoever holds an alert for longer holds up that one, and no other."""
+
 FORGET_EVERY_S: Final = 600.0
 
 
@@ -182,7 +185,8 @@ def open_loop(engine: Engine, settings: AlertSettings) -> AlertLoop:
 def start_alerts(database_url: str) -> AlertLoop:
     """The loop, running, as the environment wants it. A file of channels that cannot be used ends the process."""
     try:
-        loop = open_loop(create_engine(database_url, pool_size=3, name="stressvision-worker-alerts"), AlertSettings())
+        engine = create_engine(database_url, pool_size=3, name="stressvision-worker-alerts", patience_s=PATIENCE_S)
+        loop = open_loop(engine, AlertSettings())
     except ChannelsError as error:
         sys.stderr.write(f"settings: STRESSVISION_ALERT_CHANNELS: {error}\n")
         sys.exit(2)

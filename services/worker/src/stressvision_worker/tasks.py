@@ -31,6 +31,9 @@ WAKE_KEY = "stressvision:rollups:wake"
 BUDGET_S = 20.0
 """Of one refresh or sweep; what is left then goes on in a next one, so that other tasks get their turn."""
 
+STATEMENT_S = 85.0
+"""Less than a task may take: a statement that outlives its task keeps its locks, and is run again beside itself."""
+
 
 class Resources:
     """Connections of one process. The pool's processes are forked, so each makes its own on first use."""
@@ -42,7 +45,10 @@ class Resources:
     def _open(self) -> None:
         if self._pid != os.getpid():
             self._engine = create_engine(
-                self.settings.database_url.get_secret_value(), pool_size=1, name="stressvision-worker"
+                self.settings.database_url.get_secret_value(),
+                pool_size=1,
+                name="stressvision-worker",
+                patience_s=STATEMENT_S,
             )
             self._redis = redis.Redis.from_url(
                 self.settings.redis_url.get_secret_value(), socket_timeout=2.0, socket_connect_timeout=2.0
