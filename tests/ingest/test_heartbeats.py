@@ -1,12 +1,13 @@
 """A device says how it is and learns what is wanted of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 
 from support.database import Database
-from support.intake import Device, make_station, new_code, register_model, text_of
+from support.intake import Device, join, make_settings, make_station, new_code, register_model, serve_intake, text_of
 
 pytestmark = pytest.mark.db
 
@@ -49,6 +50,18 @@ def test_the_profile_of_the_site_a_pause_and_a_model_hold_from_the_next_heartbea
     change(database, "DELETE FROM model_versions WHERE desired")
 
 
+def test_heartbeats_that_cannot_be_kept_now_are_told_when_to_come_again(database: Database, redis_url: str):
+    settings = make_settings(database, redis_url, statement_timeout_s=0.5)
+    with serve_intake(settings) as client, ThreadPoolExecutor(15) as pool:
+        device = join(client, database.engine())
+        with database.engine().begin() as blocker:
+            blocker.execute(text("SELECT FROM devices WHERE id = :id FOR UPDATE"), {"id": device.id})
+            answers = list(pool.map(lambda _: device.beat(), range(15)))  # more than there are connections
+
+    assert {answer.status_code for answer in answers} == {503}
+    assert {answer.headers["retry-after"] for answer in answers} == {"5"}
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -58,6 +71,7 @@ def test_the_profile_of_the_site_a_pause_and_a_model_hold_from_the_next_heartbea
         {"picture": "x"},
         {"boot_id": ""},
         {"sent_at": "now"},
+        {"sent_at": "0001-01-01T00:00:00+14:00"},
         {"temperature_c": "hot"},
         {"spool_bytes": -1},
     ],
@@ -68,10 +82,17 @@ def test_a_bad_heartbeat_names_its_field(device: Device, changes):
     assert answer.json()["field"].startswith("$")
 
 
-def test_numbers_of_any_size_are_taken(device: Device):
-    assert device.beat(spool_bytes=2**100, disk_free_bytes=2**63, next_seq=2**63 - 1, clock_offset_s=1e308).is_success
+def test_large_numbers_are_taken(device: Device):
+    assert device.beat(disk_free_bytes=2**63 - 1, next_seq=2**63 - 1, clock_offset_s=1e308).is_success
 
 
 def test_a_heartbeat_needs_a_token(device: Device):
     device.token = "x"
     assert device.beat().status_code == 401
+
+
+def test_numbers_that_no_dashboard_can_show_are_refused(device: Device, database: Database):
+    answer = device.beat(disk_free_bytes=10**400)
+    assert (answer.status_code, answer.json()["field"]) == (422, "$.disk_free_bytes")
+    with database.engine().connect() as connection:
+        assert connection.execute(text("SELECT disk_free_bytes FROM ops.devices")).all()

@@ -131,6 +131,8 @@ def test_what_cannot_be_read_is_no_json(body):
         ({"sent_at": ...}, "$"),
         ({"sent_at": "now"}, "$.sent_at"),
         ({"sent_at": "2026-01-01T00:00:00"}, "$.sent_at"),
+        ({"sent_at": "0001-01-01T00:00:00+14:00"}, "$.sent_at"),
+        ({"boot_started_at": "9999-12-31T23:59:59-14:00"}, "$.boot_started_at"),
         ({"boot_id": ""}, "$.boot_id"),
         ({"boot_id": "a\0"}, "$.boot_id"),
         ({"boot_id": "a b"}, "$.boot_id"),

@@ -19,6 +19,7 @@ KEY_AUDIENCE = "stressvision-ingest-key"
 KEY_CLAIM = "key"
 """Names, in the assertion by the old key, the new one that it is for."""
 
+Bytes = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 ShortText = Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -83,7 +84,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     model_digest: ShortText | None = None
     spooled: Count | None = None
     spool_age_s: Annotated[float, Meta(ge=0)] | None = None
-    spool_bytes: Annotated[int, Meta(ge=0)] | None = None
+    spool_bytes: Bytes | None = None
     state: ShortText | None = None
     frames_per_second: Annotated[float, Meta(ge=0)] | None = None
     inference_p95_s: Annotated[float, Meta(ge=0)] | None = None
@@ -92,7 +93,7 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     clock_offset_s: float | None = None
     temperature_c: float | None = None
     throttled: bool | None = None
-    disk_free_bytes: Annotated[int, Meta(ge=0)] | None = None
+    disk_free_bytes: Bytes | None = None
     uptime_s: Annotated[float, Meta(ge=0)] | None = None
     paused: bool = False
     update: ModelUpdate | None = None

@@ -1,6 +1,7 @@
 """Read JSON that strangers send, and say what is wrong with it in words that can be stored and shown."""
 
 import re
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -12,6 +13,9 @@ T = TypeVar("T")
 
 MAX_DETAIL: Final = 200
 MAX_ID: Final = 64
+
+CLOCK_YEARS: Final = range(1970, 2100)
+"""What a device's clock may show, however wrong it is."""
 
 _ANYTHING: Final = msgspec.json.Decoder()
 
@@ -25,6 +29,17 @@ def decode(body: bytes, decoder: msgspec.json.Decoder[T]) -> T:
         raise BadEnvelopeError(printable(str(error)), field=_field_of(str(error))) from None
     except (ValueError, RecursionError) as error:
         raise NotJsonError(f"the body is no JSON: {printable(str(error))}") from None
+
+
+def check_clock(**times: datetime | None) -> None:
+    """Raise `BadEnvelopeError` for a time that no clock shows: Postgres keeps some that nobody can read again."""
+    for name, time in times.items():
+        if time is not None and time.year not in CLOCK_YEARS:
+            raise BadEnvelopeError(
+                f"{name} {time.isoformat()} is shown by no clock; it may be wrong, but within "
+                f"{CLOCK_YEARS.start} to {CLOCK_YEARS.stop - 1}",
+                field=f"$.{name}",
+            )
 
 
 def _refuse_no_json(body: bytes) -> None:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from stressvision_contracts.fleet import Heartbeat, HeartbeatReply
 from stressvision_ingest import metrics
 from stressvision_ingest.answers import json_response, read_small_body
-from stressvision_ingest.decoding import decode
+from stressvision_ingest.decoding import check_clock, decode
 from stressvision_ingest.openapi import describe
 from stressvision_ingest.parts import Parts
 from stressvision_store import devices, keys, rollouts
@@ -54,6 +54,7 @@ def build_router(parts: Parts) -> APIRouter:
         device_id = parts.tokens.device_of(request.headers.get("authorization", ""))
         await parts.roster.standing(device_id)
         said = decode(await read_small_body(request), _HEARTBEAT)
+        check_clock(sent_at=said.sent_at)
         reply = await run_in_threadpool(_record, parts, device_id, said, received_at)
         metrics.HEARTBEATS.inc()
         return json_response(reply, 200)

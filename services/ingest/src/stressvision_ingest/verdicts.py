@@ -20,7 +20,7 @@ from stressvision_contracts.events import (
     Rejection,
     RejectReason,
 )
-from stressvision_ingest.decoding import decode, identity, printable, reason_of
+from stressvision_ingest.decoding import check_clock, decode, identity, printable, reason_of
 from stressvision_ingest.errors import TooLargeError
 from stressvision_ingest.rules import RefusedEvent, Rules, Terms, forbids_nothing
 from stressvision_store.arrivals import ArrivedBatch, ArrivedEvent, ArrivedWindow
@@ -79,7 +79,7 @@ def judge(body: bytes, terms: Terms) -> Judged:
         batch = _BATCH.decode(body)
     except (ValueError, RecursionError):
         return _judge_loosely(body, terms)
-    judged = Judged(batch)
+    judged = _begin(batch)
     _judge_events(judged, enumerate(batch.events), terms)
     return _close(judged, terms)
 
@@ -89,7 +89,7 @@ def _judge_loosely(body: bytes, terms: Terms) -> Judged:
     batch = decode(body, _LOOSE_BATCH)
     if len(batch.events) > MAX_EVENTS:
         raise TooLargeError(f"a batch may have {MAX_EVENTS} events; this one has {len(batch.events)}; halve it")
-    judged, events = Judged(batch), {}
+    judged, events = _begin(batch), {}
     for place, raw in enumerate(map(bytes, batch.events)):
         try:
             events[place] = _EVENT.decode(raw)
@@ -102,6 +102,11 @@ def _judge_loosely(body: bytes, terms: Terms) -> Judged:
     _judge_events(judged, events.items(), terms)
     judged.rejected.sort(key=lambda rejection: rejection.index)
     return _close(judged, terms)
+
+
+def _begin(envelope: BatchEnvelope) -> Judged:
+    check_clock(sent_at=envelope.sent_at, boot_started_at=envelope.boot_started_at)
+    return Judged(envelope)
 
 
 def _fault_of(raw: bytes) -> tuple[RejectReason, str]:
