@@ -205,3 +205,21 @@ def test_it_starts_without_a_database_and_waits_for_it(
         wait_until(lambda: client.get("/readyz").is_success, "readiness")
         assert join(client, own_database.engine()).send(make_window()).status_code == 202
         own_database.dispose()
+
+
+def test_a_batch_that_is_sent_twice_at_once_is_refused_once(database: Database, device: Device, rows, tally):
+    batch = [make_window(seq=1), make_window(seq=2, model_version="never-1"), make_window(seq=3, faces=700, frames=600)]
+    blocker = database.engine().connect()
+    blocker.execute(text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
+    with ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(device.send, *[make_window(seq=9)]) for _ in range(2)]
+        time.sleep(0.3)  # both writers wait, and what comes now is stored together
+        waiting += [pool.submit(device.send, *batch) for _ in range(2)]
+        time.sleep(0.3)
+        blocker.rollback()
+        answers = [each.result() for each in waiting][2:]
+    blocker.close()
+
+    assert sorted(receipt(answer)[:2] for answer in answers) == [(0, 1), (1, 0)]
+    assert rows("SELECT seq FROM dead_letters ORDER BY seq") == [(2,), (3,)]
+    assert tally() == (3, 3, 2, 0)

@@ -45,7 +45,9 @@ def _sent_arrays(sent: dict[int, tuple[int, int]]) -> list[object]:
 
 
 def _letter_arrays(letters: Sequence[Letter]) -> list[object]:
-    return [[getattr(letter, name) for letter in letters] for name in LETTER]
+    """Each refused event once, though its batch came twice at once; what lies there already is for the statement."""
+    once = {(each.device_id, each.event_id or "", each.body, each.reason): each for each in letters}.values()
+    return [[getattr(letter, name) for letter in once] for name in LETTER]
 
 
 async def store(connection: Connection, flush: Flush, models: Sequence[str]) -> frozenset[bytes] | None:
