@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
 from pathlib import Path
-from string import Formatter
 from typing import Any
 
 import pytest
@@ -21,12 +20,10 @@ from native.layout import ROOT
 from stressvision_control.cli.app import app
 from stressvision_store.dossier.document import Grid, words
 from stressvision_store.dossier.facts import Facts, collect
-from stressvision_store.dossier.purposes import BASES, SPANISH_PURPOSES, SPANISH_UNTIL
-from stressvision_store.dossier.rendering import LANGUAGES, lay_out
+from stressvision_store.dossier.rendering import LANGUAGES, lay_out, paper
 from stressvision_store.dossier.statements import STATEMENTS
 from stressvision_store.model_tables import ModelReport, ModelVersion
 from stressvision_store.reports.texts import Language
-from stressvision_store.retention_report import PURPOSES
 from stressvision_store.tables import DeviceState
 from support.control import Control, serve
 from support.database import Database
@@ -157,6 +154,22 @@ def test_the_model_is_as_its_manifest_says_and_what_nobody_measured_is_unknown(p
     assert "macro-F1 not measured" in wrong[2]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"scores": {"int8": 5, "groups": [1], "intervals": 7, "judged_by": "us"}},
+        {"scores": {"int8": {"test": [1]}}, "provenance": {"sources": 5, "train_rows": "many"}},
+        {"scores": {"int8": {"test": {"macro_f1": "high", "accuracy": 0.5}}, "intervals": {"test": {"accuracy": [1]}}}},
+        {"scores": {"groups": {"glasses": 0.4}}, "licence_note": "many words " * 3000},
+    ],
+)
+def test_a_manifest_of_another_shape_costs_its_own_figures_and_not_the_dossier(
+    packed: zipfile.ZipFile, odd: dict[str, Any]
+) -> None:
+    facts = json.loads(packed.read("facts.json"))
+    paper(lay_out(facts | {"manifests": {"0.3.0": SHIPPED | odd}}, "en"))
+
+
 def test_what_was_taken_for_what_comes_from_the_kept_evaluation(packed: zipfile.ZipFile) -> None:
     facts = json.loads(packed.read("facts.json"))
     shown = [row for row in cells(facts, "en", "Version 0.3.0") if row[0] in SHIPPED["labels"]]
@@ -231,10 +244,10 @@ def text_of(pdf: bytes) -> str:
 
 def test_the_paper_opens_and_says_what_the_page_says(packed: zipfile.ZipFile) -> None:
     for language in LANGUAGES:
-        paper = PdfReader(io.BytesIO(packed.read(f"dossier.{language}.pdf")))
-        assert paper.metadata is not None
-        assert paper.metadata.title == words(language)["title"]
-        assert 4 < len(paper.pages) < 30
+        printed = PdfReader(io.BytesIO(packed.read(f"dossier.{language}.pdf")))
+        assert printed.metadata is not None
+        assert printed.metadata.title == words(language)["title"]
+        assert 4 < len(printed.pages) < 30
         read = text_of(packed.read(f"dossier.{language}.pdf"))
         headings = re.findall(r"<h[23]>(.*?)</h[23]>", pages(packed)[language])
         assert len(headings) > 25
@@ -250,18 +263,6 @@ def test_both_languages_have_the_same_sections_and_cells(packed: zipfile.ZipFile
         [_shape(block) for block in each.blocks] for each in english
     ]
     assert sum(one.title == other.title for one, other in zip(spanish, english, strict=True)) <= 1, "translated"
-
-
-def test_every_table_about_people_has_its_purpose_in_both_languages_and_a_basis() -> None:
-    tables = {purpose.table for purpose in PURPOSES}
-    assert tables == set(SPANISH_PURPOSES) == set(BASES)
-    assert {purpose.until for purpose in PURPOSES if purpose.until} <= set(SPANISH_UNTIL)
-    assert list(words("es")) == list(words("en"))
-    for key, word in words("es").items():
-        places = [[each[1] for each in Formatter().parse(said)] for said in (word, words("en")[key])]
-        assert set(places[0]) == set(places[1]), key
-        for said in (word, words("en")[key]):
-            said.encode("cp1252")  # what the paper's font has
 
 
 def _shape(block: object) -> object:

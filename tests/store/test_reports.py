@@ -94,6 +94,18 @@ def test_page_and_paper_say_the_same(reader: Session, language: str, words: list
     assert not re.findall(r'(?:src|href)="(?!#)', page), "it needs nothing from elsewhere"
 
 
+def test_a_plant_of_many_areas_fits_its_pages(database: Database, reader: Session) -> None:
+    write_places(database, 70, 1)
+    write_cells(database, [GivenCell(area, 1, DAY, 6, tired=0.1 + area / 200) for area in range(1, 71)])
+
+    figures = shift_figures(reader, site_id=1, shift_id=1, day=DAY)
+    paper = PdfReader(io.BytesIO(render(figures, "en", "pdf")))
+
+    text = " ".join(sheet.extract_text() for sheet in paper.pages)
+    assert all(text.count(f"Área {area}\n") == 2 for area in range(1, 71)), "in a plot and in the table"
+    assert [caption[-6:] for caption, _ in lay_out(figures, "en").plots[:3]] == [" (1/3)", " (2/3)", " (3/3)"]
+
+
 @pytest.mark.usefixtures("month")
 def test_a_week_is_summed_over_its_published_days(reader: Session) -> None:
     figures = week_figures(reader, site_id=1, monday=MONDAY)

@@ -52,8 +52,15 @@ class Document:
     sections: tuple[Section, ...]
 
 
+def dig(found: Any, *names: str) -> Any:
+    """What stands there in a manifest, whose figures may have any shape; None where nothing does."""
+    for name in names:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    return found
+
+
 class Voice:
-    """Words and figures in one language. What is None is said to be unknown, never left out."""
+    """Words and figures in one language. What is none is said to be unknown, never left out."""
 
     def __init__(self, language: Language) -> None:
         self.language, self._words = language, words(language)
@@ -61,13 +68,13 @@ class Voice:
     def __call__(self, key: str, **figures: Any) -> str:
         return self._words[key].format(**figures) if figures else self._words[key]
 
-    def number(self, value: float | None) -> str:
-        if value is None:
+    def number(self, value: Any) -> str:
+        if not isinstance(value, int | float):
             return self("unknown")
         return str(value) if isinstance(value, int) else f"{value:.1f}"
 
-    def share(self, value: float | None, unknown: str = "unknown") -> str:
-        return self(unknown) if value is None else f"{value * 100:.1f} %"
+    def share(self, value: Any, unknown: str = "unknown") -> str:
+        return f"{value * 100:.1f} %" if isinstance(value, int | float) else self(unknown)
 
     def day(self, value: str | None) -> str:
         """Of a moment or a day in ISO 8601, in UTC."""

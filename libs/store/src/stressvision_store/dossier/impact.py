@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from stressvision_store.dossier.document import Section, Voice
+from stressvision_store.dossier.document import Section, Voice, dig
 from stressvision_store.dossier.facts import Facts
 from stressvision_store.profiles import is_wider
 
@@ -106,20 +106,20 @@ def model_evidence(facts: Facts, say: Voice) -> dict[str, str]:
     """Of the model that devices should run, else of one that they do run."""
     desired = next((model["version"] for model in facts["models"] if model["desired"]), None)
     version = desired or next(iter(facts["manifests"]), None)
-    test = device_scores(facts["manifests"].get(version, {}))
-    groups = facts["manifests"].get(version, {}).get("scores", {}).get("groups")
+    manifest = facts["manifests"].get(version)
+    test, groups = device_scores(manifest), dig(manifest, "scores", "groups")
     return {
         "version": version or say("none"),
         "macro_f1": say.share(test.get("macro_f1"), "not_measured"),
         "fatigue_recall": say.share(test.get("recall_fatigue"), "not_measured"),
-        "groups": ", ".join(sorted(groups)) if groups else say("none"),
+        "groups": ", ".join(sorted(groups)) if isinstance(groups, dict) and groups else say("none"),
     }
 
 
-def device_scores(manifest: dict[str, Any]) -> dict[str, Any]:
+def device_scores(manifest: Any) -> dict[str, Any]:
     """The scores of the file that devices run on what chose nothing; empty where there are none."""
-    scores: dict[str, Any] = manifest.get("scores", {}).get("int8", {}).get("test", {})
-    return scores
+    scores = dig(manifest, "scores", "int8", "test")
+    return scores if isinstance(scores, dict) else {}
 
 
 def chain_words(facts: Facts, say: Voice) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from stressvision_store.dossier.document import Block, Grid, Section, Text, Voice
+from stressvision_store.dossier.document import Block, Grid, Section, Text, Voice, dig
 from stressvision_store.dossier.facts import Facts
 from stressvision_store.dossier.impact import device_scores
 
@@ -28,8 +28,8 @@ def chapters(facts: Facts, say: Voice) -> list[Section]:
 
 def _card(facts: Facts, version: str, manifest: dict[str, Any], say: Voice) -> list[Block]:
     (row,) = [model for model in facts["models"] if model["version"] == version]
-    provenance, shape = manifest.get("provenance", {}), manifest["input"]
-    learnt = ", ".join(provenance.get("sources", [])) or say("unknown")
+    shape, sources = manifest["input"], dig(manifest, "provenance", "sources")
+    learnt = ", ".join(map(str, sources)) if isinstance(sources, list) and sources else say("unknown")
     pairs = [
         (say("state"), row["state"]),
         (say("digest"), manifest["digest"]),
@@ -42,7 +42,7 @@ def _card(facts: Facts, version: str, manifest: dict[str, Any], say: Voice) -> l
         (say("no_use"), say("no_use_says")),
         *((say("rule", condition=name), _rule(rule, say)) for name, rule in manifest.get("episodes", {}).items()),
         (say("sources"), learnt),
-        (say("train_rows"), say.number(provenance.get("train_rows"))),
+        (say("train_rows"), say.number(dig(manifest, "provenance", "train_rows"))),
         (say("licence"), manifest.get("licence_note") or say("unknown")),
     ]
     kept = [
@@ -63,9 +63,8 @@ def _accuracy(manifest: dict[str, Any], say: Voice) -> list[Block]:
     test = device_scores(manifest)
     if not test:
         return [say.text("no_scores")]
-    scores = manifest["scores"]
-    intervals = scores.get("intervals", {}).get("test", {})
-    judged_by = scores.get("judged_by", {}).get("test") or say("unknown")
+    intervals = dig(manifest, "scores", "intervals", "test")
+    judged_by = dig(manifest, "scores", "judged_by", "test") or say("unknown")
     rows = [(say("m_rows"), say.number(test.get("rows")))]
     rows += [(say(f"m_{name}"), _scored(test, intervals, name, say)) for name in SINGLE]
     rows += [
@@ -83,19 +82,19 @@ def _mistakes(counts: list[list[int]] | None, labels: list[str], say: Voice) -> 
     return [say.text("mistakes"), Grid((say("true_label"), *labels), rows, widths)]
 
 
-def _scored(scores: dict[str, Any], intervals: dict[str, Any], name: str, say: Voice) -> str:
-    value, interval = scores.get(name), intervals.get(name)
-    if value is None or interval is None:
-        return say.share(value, "not_measured")
-    low, high = interval
-    return f"{say.share(value)} ({say.share(low)} … {say.share(high)})"
+def _scored(scores: dict[str, Any], intervals: Any, name: str, say: Voice) -> str:
+    said = say.share(scores.get(name), "not_measured")
+    match dig(intervals, name):
+        case [low, high] if name in scores:
+            return f"{said} ({say.share(low)} … {say.share(high)})"
+    return said
 
 
 def _bias(facts: Facts, say: Voice) -> Section:
     blocks: list[Block] = [say.text("bias_1")]
     for version, manifest in facts["manifests"].items():
         test = device_scores(manifest)
-        intervals = manifest.get("scores", {}).get("intervals", {}).get("test", {})
+        intervals = dig(manifest, "scores", "intervals", "test")
         rows = [
             (say(f"m_{prefix}", source=name.removeprefix(prefix)), _scored(test, intervals, name, say))
             for prefix in BY_SOURCE
@@ -104,12 +103,15 @@ def _bias(facts: Facts, say: Voice) -> Section:
         ]
         if rows:
             blocks += [Text(f"{say('version')} {version}"), say.grid(("source", "value"), rows, (0.6, 0.4))]
-        groups = manifest.get("scores", {}).get("groups")
-        if groups:
-            known = [(name, ", ".join(f"{key} {value}" for key, value in found.items())) for name, found in
-                     sorted(groups.items())]  # fmt: skip
+        groups = dig(manifest, "scores", "groups")
+        if isinstance(groups, dict) and groups:
+            known = [(name, _figures(found)) for name, found in sorted(groups.items())]
             blocks += [say.text("known_groups"), say.grid(("group", "value"), known, (0.3, 0.7))]
     return say.section("bias", *blocks, say.text("unknown_groups"))
+
+
+def _figures(found: Any) -> str:
+    return ", ".join(f"{key} {value}" for key, value in found.items()) if isinstance(found, dict) else str(found)
 
 
 def _field(facts: Facts, say: Voice) -> Section:

@@ -95,7 +95,16 @@ def _table(grid: Grid) -> list[Any]:
     widths = [share * WIDTH for share in grid.widths]
     repeated = 1 if grid.header else 0
     return [
-        Table(rows, colWidths=widths, style=_LINES, hAlign="LEFT", repeatRows=repeated, spaceBefore=4, spaceAfter=6)
+        Table(
+            rows,
+            colWidths=widths,
+            style=_LINES,
+            hAlign="LEFT",
+            repeatRows=repeated,
+            spaceBefore=4,
+            spaceAfter=6,
+            splitInRow=1,  # a licence note may be longer than a page
+        )
     ]
 
 

@@ -19,14 +19,23 @@ WIDTH: Final = 500.0
 LEFT: Final = 44.0
 ROW: Final = 22.0
 NAMES: Final = 130.0
+MOST_ROWS: Final = 30
+"""Areas in one drawing, so that it fits a page."""
 
 BLUE, ORANGE, GREY, INK = HexColor("#0072B2"), HexColor("#E69F00"), HexColor("#D9D9D9"), HexColor("#333333")
 
 
-def by_area(rows: Sequence[tuple[str, float | None]], band: Band | None, missing: str) -> Drawing:
-    """A bar for each (name, share), in the order given; one without a share says `missing`, which is not zero."""
-    height = ROW * len(rows) + 28
+def by_area(rows: Sequence[tuple[str, float | None]], band: Band | None, missing: str) -> list[Drawing]:
+    """A bar for each (name, share), in the order given; one without a share says `missing`, which is not zero.
+
+    Many areas take several drawings, on one scale.
+    """
     top = _ceiling([share for _, share in rows] + [band.high if band else None])
+    return [_bars(rows[first : first + MOST_ROWS], band, missing, top) for first in range(0, len(rows), MOST_ROWS)]
+
+
+def _bars(rows: Sequence[tuple[str, float | None]], band: Band | None, missing: str, top: float) -> Drawing:
+    height = ROW * len(rows) + 28
     scale = (WIDTH - NAMES - 50) / top
     drawing = Drawing(WIDTH, height)
     if band is not None:

@@ -123,7 +123,9 @@ def _plots(figures: Figures, words: dict[str, str]) -> list[tuple[str, Any]]:
     plots = []
     if figures.shift is not None:
         rows = [(cell.area, cell.fatigue_share) for cell in figures.cells]
-        plots.append((words["areas_plot"], drawings.by_area(rows, band, words["none"])))
+        parts = drawings.by_area(rows, band, words["none"])
+        pages = [f" ({place}/{len(parts)})" if len(parts) > 1 else "" for place in range(1, len(parts) + 1)]
+        plots += [(words["areas_plot"] + page, part) for page, part in zip(pages, parts, strict=True)]
     days = [(day.day, day.fatigue_share) for day in figures.days]
     plots.append((words["days_plot"], drawings.by_day(days, band)))
     if figures.with_stress:
