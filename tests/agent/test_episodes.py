@@ -140,11 +140,6 @@ def test_a_condition_without_thresholds_is_not_watched():
     assert play(tracker, (CALM, 200), (TENSE, 200))[0] == []
 
 
-def test_an_unknown_condition_is_refused():
-    with pytest.raises(ValueError, match="anger"):
-        EpisodeTracker({"anger": THRESHOLDS}, "double-1")
-
-
 scripts = st.lists(
     st.tuples(st.sampled_from([CALM, TENSE, TIRED, "strained", None, "interrupt"]), st.integers(1, 150)), max_size=25
 )

@@ -115,6 +115,18 @@ def test_pausing_gives_the_camera_back_and_leaves_a_paused_gap():
     assert before.frames + after.frames == pytest.approx(200, abs=10)
 
 
+def test_a_switch_that_is_toggled_often_leaves_no_minute_without_a_camera():
+    clock = TurnedClock()
+
+    def toggled():
+        return clock.at_s < 1040 and clock.at_s % 4 < 2
+
+    _, drafts, _ = see([FACE] * 1000, clock=clock, paused=toggled, until_s=1060.0)
+    last = told(drafts)[-1]
+    assert isinstance(last, WindowDraft)
+    assert last.started_s == pytest.approx(1040, abs=3)
+
+
 def test_with_the_profile_off_nothing_but_paused_gaps_leaves():
     frames, drafts, _ = see([FACE] * 100, profile=lambda: "off", until_s=1700.0)
     assert frames == 0

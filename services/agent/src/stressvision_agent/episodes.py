@@ -36,14 +36,12 @@ class EpisodeTracker:
 
     def __init__(
         self,
-        thresholds: Mapping[str, EpisodeThresholds],
+        thresholds: Mapping[Condition, EpisodeThresholds],
         model_version: str,
         *,
         min_coverage: float = 0.5,
         new_id: Callable[[], UUID] = uuid4,
     ) -> None:
-        if unknown := set(thresholds) - set(CONDITIONS):
-            raise ValueError(f"episodes of {', '.join(sorted(unknown))}: the conditions are {', '.join(CONDITIONS)}")
         self._trackers = {
             condition: _ConditionTracker(condition, thresholds[condition], model_version, min_coverage, new_id)
             for condition in CONDITIONS

@@ -79,6 +79,7 @@ class Feed:
     def close(self) -> None:
         """Give the camera back and forget its troubles, until the next `read`."""
         self._drop()
+        self._openings.clear()
         self.stalled = False
         self._failures = 0
         self._next_opening_s = 0.0

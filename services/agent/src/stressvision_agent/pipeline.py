@@ -23,7 +23,7 @@ from stressvision_agent.gaps import GapKeeper
 from stressvision_agent.sight import Sight, SightMeter
 from stressvision_agent.windows import WindowKeeper, by_label
 from stressvision_contracts.labels import PROFILE_CONDITIONS, PROFILE_LABELS, GapReason, Label, SiteProfile
-from stressvision_contracts.manifest import EpisodeThresholds, Manifest
+from stressvision_contracts.manifest import Manifest
 from stressvision_vision.classifier import ModelError, OutputError
 from stressvision_vision.faces import FaceDetector, is_usable
 from stressvision_vision.preprocess import crop
@@ -188,9 +188,7 @@ class Pipeline:
     def _tracker_for(self, profile: SiteProfile) -> EpisodeTracker:
         # conditions that the profile forbids are not even inferred
         known = self._manifest.episodes
-        allowed: dict[str, EpisodeThresholds] = {
-            name: known[name] for name in PROFILE_CONDITIONS[profile] if name in known
-        }
+        allowed = {name: known[name] for name in PROFILE_CONDITIONS[profile] if name in known}
         return EpisodeTracker(allowed, self._manifest.version, min_coverage=self._settings.min_coverage)
 
     def _see(self, frame: Frame) -> None:
@@ -226,8 +224,9 @@ class Pipeline:
             values = self._classifier.probabilities(crop(grey, box, self._manifest.input))
         except OutputError:
             metrics.BAD_OUTPUTS.inc()
+            if not self._bad_outputs:  # it may come with every frame
+                log.warning("the model's output is no probability distribution; such frames count as not seen")
             self._bad_outputs += 1
-            log.warning("the model's output is no probability distribution; the frame counts as not seen")
             return None
         taken = time.perf_counter() - started
         metrics.INFERENCE_SECONDS.observe(taken)

@@ -71,7 +71,7 @@ class CameraSettings:
     source: Annotated[str, "picamera2, v4l2:N, file:PATH or dir:PATH"] = "picamera2"
     width: Annotated[int, Range(160, 1920), "Width of a frame in pixels"] = 640
     height: Annotated[int, Range(120, 1080), "Height of a frame in pixels"] = 480
-    frames_per_second: Annotated[float, Range(0.2, 60), "Frames a second asked of the camera"] = 15.0
+    frames_per_second: Annotated[float, Range(0.5, 60), "Frames a second asked of the camera"] = 15.0
     stall_s: Annotated[float, Range(0.5, 60), "A camera silent for so long is opened again"] = 4.0
     repeat: Annotated[bool, "Begin a recording again when it has ended"] = False
 
