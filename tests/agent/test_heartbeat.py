@@ -65,7 +65,9 @@ def test_it_obeys_and_says_so_in_the_next_report(tmp_path, small, clock):
     assert small.heartbeats[-1]["state"] == "paused by server"
 
 
-@pytest.mark.parametrize("wishes", [{"site_profile": "everything"}, {}])
+@pytest.mark.parametrize(
+    "wishes", [{"site_profile": "everything"}, {}, {"site_profile": "off", "server_time": "2026-03-02T12:00:00"}]
+)
 def test_an_answer_it_cannot_read_changes_nothing(tmp_path, small, clock, wishes):
     with beating(tmp_path, small, clock) as (_, directives, heartbeater):
         heartbeater.beat()

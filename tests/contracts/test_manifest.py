@@ -30,6 +30,27 @@ def test_labels_must_be_those_of_the_scheme_in_order():
         read_manifest(json.dumps(MANIFEST | {"labels": list(FER7)}).encode())
 
 
+THRESHOLDS = {
+    "on": 0.6, "off": 0.4, "enter_share": 0.5, "leave_share": 0.25,
+    "window_s": 60, "min_s": 30, "leave_s": 20, "merge_s": 10, "cooldown_s": 300,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("episodes", "place"),
+    [
+        ({"fatigue": THRESHOLDS | {"window_s": 0}}, "window_s"),
+        ({"fatigue": THRESHOLDS | {"min_s": -1}}, "min_s"),
+        ({"fatigue": THRESHOLDS | {"on": 60}}, "on"),
+        ({"tiredness": THRESHOLDS}, "tiredness"),
+    ],
+)
+def test_episodes_that_no_device_could_find_are_refused(episodes, place):
+    read_manifest(json.dumps(MANIFEST | {"episodes": {"fatigue": THRESHOLDS}}).encode())
+    with pytest.raises(ValueError, match=place):
+        read_manifest(json.dumps(MANIFEST | {"episodes": episodes}).encode())
+
+
 def test_an_unknown_key_is_named():
     with pytest.raises(ValueError, match="colour"):
         read_manifest(json.dumps(MANIFEST | {"colour": "blue"}).encode())

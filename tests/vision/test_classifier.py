@@ -174,7 +174,7 @@ def test_a_model_without_manifest_is_refused(copied: Path) -> None:
         ({"labels": ["neutral", "sad", "stress", "happy", "fatigue"]}, "not those of the scheme"),
         ({"labels": list("abcdefg"), "label_scheme": "fer7"}, "not those of the scheme"),
         ({"input": {"height": 64, "width": 48, "channels": 1, "margin": 0.0}}, r"takes \(\[1, 48, 48, 1\]"),
-        ({"temperature": 0.0}, "temperature must be above 0"),
+        ({"temperature": 0.0}, "> 0.0 - at `.*temperature`"),
         ({"file": "../model_int8.tflite"}, "bare file name"),
         ({"file": "other.tflite"}, "No such file"),
         ({"surprise": 1}, "surprise"),

@@ -1,6 +1,5 @@
 """How a device joins, proves who it is, and reports how it is."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -108,7 +107,7 @@ class DesiredModel(Struct, frozen=True, kw_only=True):
 class HeartbeatReply(Struct, frozen=True, kw_only=True):
     """What the server wants. Unknown fields are ignored, so that old agents survive new servers."""
 
-    server_time: datetime
+    server_time: Time
     site_profile: SiteProfile
     desired_model: DesiredModel | None = None
     paused: bool = False

@@ -5,7 +5,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct, field
 
-from stressvision_contracts.labels import LABELS, LabelScheme
+from stressvision_contracts.events import Ratio
+from stressvision_contracts.labels import LABELS, Condition, LabelScheme
+
+Length = Annotated[float, Meta(gt=0.0)]
+Wait = Annotated[float, Meta(ge=0.0)]
+"""In seconds, as `Length`."""
 
 
 class InputSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,15 +36,15 @@ class EpisodeThresholds(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     below `leave_share` for `leave_s`. Gaps below `merge_s` are merged; after it none opens for `cooldown_s`.
     """
 
-    on: float
-    off: float
-    enter_share: float
-    leave_share: float
-    window_s: float
-    min_s: float
-    leave_s: float
-    merge_s: float
-    cooldown_s: float
+    on: Ratio
+    off: Ratio
+    enter_share: Ratio
+    leave_share: Ratio
+    window_s: Length
+    min_s: Wait
+    leave_s: Wait
+    merge_s: Wait
+    cooldown_s: Wait
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,8 +57,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     label_scheme: LabelScheme
     labels: list[str]
     input: InputSpec
-    episodes: dict[str, EpisodeThresholds]
-    temperature: float = 1.0
+    episodes: dict[Condition, EpisodeThresholds]
+    temperature: Annotated[float, Meta(gt=0.0)] = 1.0
     min_agent_version: str = "0.1.0"
     runtime: str = "tflite"
     scores: dict[str, Any] = field(default_factory=dict)

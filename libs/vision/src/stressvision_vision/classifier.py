@@ -109,8 +109,6 @@ def read_model(path: Path) -> tuple[Path, Manifest]:
     file = folder / manifest.file
     if not path.is_dir() and path.name != manifest.file:
         raise ModelError(f"{path} is not the file that its manifest describes ({manifest.file})")
-    if not manifest.temperature > 0:
-        raise ModelError(f"{folder / MANIFEST_NAME}: temperature must be above 0, is {manifest.temperature}")
     _verify(file, manifest)
     return file, manifest
 

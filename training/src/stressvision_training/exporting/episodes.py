@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stressvision_contracts.labels import LabelScheme
+from stressvision_contracts.labels import Condition, LabelScheme
 from stressvision_contracts.manifest import EpisodeThresholds
 
 STRESS: Final = EpisodeThresholds(
@@ -32,6 +32,6 @@ FATIGUE: Final = EpisodeThresholds(
 """The share of a minute with eyes closed (PERCLOS, Wierwille 1994): 12 % to enter, 8 % to leave."""
 
 
-def thresholds(scheme: LabelScheme) -> dict[str, EpisodeThresholds]:
+def thresholds(scheme: LabelScheme) -> dict[Condition, EpisodeThresholds]:
     """Return the thresholds of the conditions that a scheme can see."""
     return {"stress": STRESS, "fatigue": FATIGUE} if scheme == "company5" else {}
