@@ -9,8 +9,10 @@ from random import Random
 import psycopg
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from stressvision_store import erasure
+from stressvision_store.marks import lock_sites
 from stressvision_store.privacy_tables import Erasure
 from stressvision_store.refusals import InvalidError, NotFoundError
 from stressvision_store.session import transaction
@@ -52,6 +54,18 @@ def test_nothing_of_the_person_is_left_and_nothing_of_others_is_gone(person: Per
     assert person.count("employees") == before["employees"] - 1
     assert person.count("rollup_windows") > 0
     assert wrong_rows(person.database.url("owner")) == []
+
+
+def test_it_waits_for_what_is_made_of_the_persons_site_whatever_the_roster_says(person: Person) -> None:
+    person.connection.execute("TRUNCATE assignments, check_ins")
+    with transaction(person.database.engine("worker")) as publishing:
+        lock_sites(publishing, [person.plant.sites[0]])
+        with (
+            pytest.raises(OperationalError, match="lock timeout"),
+            transaction(person.database.engine("control")) as session,
+        ):
+            session.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            erasure.erase(session, person.id, confirm=person.pseudonym, actor="Ana", reason="asked for in writing")
 
 
 def test_what_arrives_late_is_dropped_and_counted(person: Person) -> None:

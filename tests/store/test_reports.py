@@ -12,8 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pypdf import PdfReader
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from sqlmodel import Session
 
+from stressvision_store.publication import publish_day
 from stressvision_store.refusals import InvalidError, NotFoundError
 from stressvision_store.reports.figures import monday_of, period_cells, shift_figures, week_figures
 from stressvision_store.reports.kept import make_report, reports_due
@@ -22,6 +25,7 @@ from stressvision_store.reports.sheet import lay_out
 from stressvision_store.reports.texts import TEXTS
 from stressvision_store.session import transaction
 from support.database import Database
+from support.publication import AT_ONCE, K
 from support.report_cells import GivenCell, published, write_cells, write_places
 
 pytestmark = pytest.mark.db
@@ -123,9 +127,9 @@ def test_both_languages_are_complete() -> None:
         return {name for _, name, _, _ in Formatter().parse(text)}
 
     assert TEXTS["es"].keys() == TEXTS["en"].keys()
-    for key, text in TEXTS["es"].items():
-        assert fields_of(text) == fields_of(TEXTS["en"][key]), key
-        assert text.strip()
+    for key, said in TEXTS["es"].items():
+        assert fields_of(said) == fields_of(TEXTS["en"][key]), key
+        assert said.strip()
 
 
 def test_without_a_publishable_cell_the_report_says_so(database: Database) -> None:
@@ -272,3 +276,24 @@ def test_a_report_is_due_until_it_is_made_and_again_when_more_is_published(datab
         assert [each.id for each in again] == kept, "in the place of the old one"
         assert {each.format for each in again} == {"html", "pdf"}
         assert again[1].content.startswith(b"%PDF")
+
+
+@pytest.mark.usefixtures("month")
+def test_a_report_made_while_a_day_is_being_published_is_made_again(database: Database) -> None:
+    engine = database.engine("worker")
+    with psycopg.connect(database.url("owner"), autocommit=True) as connection:
+        connection.execute("DELETE FROM published_days WHERE shift_date = %s", [DAY])
+    with transaction(engine) as publishing:
+        publishing.execute(text("SELECT now()"))  # its transaction is older than the report's
+        with transaction(engine) as session:
+            (due,) = [due for due in reports_due(session) if due.kind == "week" and due.first_date == MONDAY]
+            make_report(session, due)
+        assert publish_day(publishing, (1, DAY), k=K, quiet=AT_ONCE) is not None
+        with (
+            pytest.raises(OperationalError, match="lock timeout"),
+            transaction(engine) as session,
+        ):
+            session.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            make_report(session, due)
+    with transaction(engine) as session:
+        assert due in reports_due(session)

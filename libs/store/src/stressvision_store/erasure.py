@@ -61,7 +61,8 @@ def erase(
         raise InvalidError("this is not the pseudonym of that employee; nothing was erased", field="confirm")
     now = at or datetime.now(UTC)
     devices = presence.devices_of(session, employee_id)
-    lock_sites(session, [NOWHERE, *sites_of(session, devices)])
+    # the person's own site, too, whatever the roster says of devices by now: figures and reports of it are made there
+    lock_sites(session, [NOWHERE, employee.site_id, *sites_of(session, devices)])
     spans = presence.stretches(session, employee_id, since=now - REACH, until=now)
     erasure = Erasure(
         employee_id=employee_id, site_id=employee.site_id, erased_at=now, erased_by=actor, reason=reason,

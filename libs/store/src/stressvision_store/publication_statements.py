@@ -49,10 +49,11 @@ FROM atoms WHERE observed_ms > 0 GROUP BY 1, 2, 3
 """  # noqa: S608
 
 PUBLISH_DAY = """
-INSERT INTO published_days (site_id, shift_date, k, cells, hour_cells)
-VALUES (:site_id, :shift_date, :k, :cells, :hour_cells)
+INSERT INTO published_days (site_id, shift_date, published_at, k, cells, hour_cells)
+VALUES (:site_id, :shift_date, clock_timestamp(), :k, :cells, :hour_cells)
 ON CONFLICT DO NOTHING RETURNING site_id
 """
+"""The time is taken with the site held: a report that was made before is then older than what it has not got."""
 
 _SHARE = "greatest(0.01, least(0.99, round({0}::numeric / nullif(t.observed_ms, 0), 2)))"
 _SUMS = ", ".join(

@@ -9,6 +9,7 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from stressvision_store.alert_tables import KeptReport
+from stressvision_store.marks import lock_sites
 from stressvision_store.paging import take
 from stressvision_store.profiles import STRICTEST_FIRST
 from stressvision_store.refusals import NotFoundError
@@ -75,7 +76,11 @@ def reports_due(session: Session, limit: int = 20) -> list[Due]:
 
 
 def make_report(session: Session, due: Due) -> list[KeptReport]:
-    """Make the report in every format and keep it in the place of one that was there."""
+    """Make the report in every format and keep it in the place of one that was there. Commit afterwards.
+
+    Until then nothing is published or erased at the site: what is read here is what the report is kept with.
+    """
+    lock_sites(session, [due.site_id], shared=True)
     figures = read_figures(session, due.kind, due.site_id, due.shift_id, due.first_date)
     return [_keep(session, due, each, render(figures, due.language, each)) for each in FORMATS]
 
