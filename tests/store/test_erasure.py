@@ -57,7 +57,7 @@ def test_nothing_of_the_person_is_left_and_nothing_of_others_is_gone(person: Per
 
 
 def test_it_waits_for_what_is_made_of_the_persons_site_whatever_the_roster_says(person: Person) -> None:
-    person.connection.execute("TRUNCATE assignments, check_ins")
+    person.connection.execute("TRUNCATE assignments, check_ins, rollup_windows")
     with transaction(person.database.engine("worker")) as publishing:
         lock_sites(publishing, [person.plant.sites[0]])
         with (
