@@ -69,6 +69,23 @@ def crew(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     drop_database(cluster, database)
 
 
+def started(of: Path) -> int:
+    """When a process or a thread was started, in ticks since the machine was: field 22 of proc(5)."""
+    return int((of / "stat").read_text().rpartition(")")[2].split()[19])
+
+
+def test_the_pool_is_forked_before_any_thread_works(crew: Crew) -> None:
+    """Whatever a thread holds at that moment, a module that it imports for one, nobody would ever let go of."""
+    worker = crew.worker.process.pid
+    forked = max(started(Path(f"/proc/{child.pid}")) for child in psutil.Process(worker).children())
+
+    threads = [started(each) for each in Path(f"/proc/{worker}/task").iterdir() if each.name != str(worker)]
+
+    before = [at for at in threads if at < forked]
+    assert len(before) == 1, "the server of the metrics, which waits to be asked"
+    assert len(threads) >= 3, "the alerts and the watch came after"
+
+
 def test_a_hint_brings_the_rollups_up_to_date(crew: Crew) -> None:
     crew.send()
     crew.wake()

@@ -182,13 +182,11 @@ def open_loop(engine: Engine, settings: AlertSettings) -> AlertLoop:
     return AlertLoop(engine, channels, link=settings.link, every_s=settings.every_s)
 
 
-def start_alerts(database_url: str) -> AlertLoop:
-    """The loop, running, as the environment wants it. A file of channels that cannot be used ends the process."""
+def alerts_of(database_url: str) -> AlertLoop:
+    """The loop, as the environment wants it. A file of channels that cannot be used ends the process."""
     try:
         engine = create_engine(database_url, pool_size=3, name="stressvision-worker-alerts", patience_s=PATIENCE_S)
-        loop = open_loop(engine, AlertSettings())
+        return open_loop(engine, AlertSettings())
     except ChannelsError as error:
         sys.stderr.write(f"settings: STRESSVISION_ALERT_CHANNELS: {error}\n")
         sys.exit(2)
-    loop.start()
-    return loop

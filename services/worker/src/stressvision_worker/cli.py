@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,10 +68,9 @@ def worker() -> None:
 def _run_worker(settings: Settings) -> None:
     from prometheus_client import CollectorRegistry, ProcessCollector, start_http_server
     from prometheus_client.multiprocess import MultiProcessCollector
-    from sqlalchemy.orm import configure_mappers
 
     from stressvision_store.session import create_engine
-    from stressvision_worker.alerts import start_alerts
+    from stressvision_worker.alerts import alerts_of
     from stressvision_worker.app import create_celery
     from stressvision_worker.watch import Watch
 
@@ -79,19 +79,31 @@ def _run_worker(settings: Settings) -> None:
     ProcessCollector(registry=registry)
     app = create_celery(settings)
     engine = create_engine(settings.database_url.get_secret_value(), pool_size=1, name="stressvision-worker-watch")
-    # before any thread: tasks are forked, and one forked while a thread does this would wait for it for ever
-    configure_mappers()
     watch = Watch(engine, stuck_s=settings.stuck_s)
-    alerts = start_alerts(settings.database_url.get_secret_value())
+    alerts = alerts_of(settings.database_url.get_secret_value())
     server, _ = start_http_server(settings.metrics_port, settings.metrics_host, registry)
     _ask_at_start(app)
-    watch.start(app)
+    _start_after_forks(app, alerts.start, lambda: watch.start(app))
     try:
         app.worker_main(_arguments(settings))
     finally:
         alerts.stop()
         server.shutdown()
         server.server_close()
+
+
+def _start_after_forks(app: "Celery", *starts: Callable[[], None]) -> None:
+    """What a thread holds when the pool's processes are forked (an import, a mapper), they would wait for for ever."""
+    from celery.bootsteps import StartStopStep
+
+    class Threads(StartStopStep):  # type: ignore[misc]
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, _: object) -> None:
+            for start in starts:
+                start()
+
+    app.steps["worker"].add(Threads)
 
 
 def _arguments(settings: Settings) -> list[str]:
