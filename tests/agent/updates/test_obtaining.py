@@ -227,6 +227,18 @@ def test_the_first_root_is_kept_and_another_is_not_taken(settings, served):
     assert settings.trusted_root_file.read_bytes() == kept
 
 
+def test_a_damaged_root_is_not_replaced_unasked(settings, served):
+    _, repository = served
+    settings.trusted_root_file.parent.mkdir(parents=True, exist_ok=True)
+    settings.trusted_root_file.write_bytes(b"{")
+    with device_of(settings) as device:
+        device.wish(repository.add(make_model("good"), "n-1"))
+        device.turn(3)
+        assert device.state == "rejected"
+        assert "trusted_root.json is damaged: deploy it again" in device.reason
+    assert settings.trusted_root_file.read_bytes() == b"{"
+
+
 def test_without_room_it_is_asked_for_later(settings, served, monkeypatch):
     _, repository = served
     before = counted("disk_full")

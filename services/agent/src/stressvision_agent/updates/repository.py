@@ -91,12 +91,7 @@ class Repository:
         return sorted(path.removesuffix(SUFFIX) for path in listed.signed.targets)
 
     def _refreshed(self, now: datetime) -> Updater:
-        try:
-            bootstrap = self._root_file.read_bytes()
-        except FileNotFoundError as error:
-            raise RepositoryRefusedError(
-                "root", f"there is no {self._root_file}: nothing says whose models to trust"
-            ) from error
+        bootstrap = self._trusted_root()
         self._folder.mkdir(parents=True, exist_ok=True)
         for left in self._folder.glob("tmp*"):
             left.unlink(missing_ok=True)
@@ -113,6 +108,20 @@ class Repository:
         except (tuf.RepositoryError, ValueError) as error:
             raise RepositoryRefusedError(_why(error), _words(error)) from error
         return updater
+
+    def _trusted_root(self) -> bytes:
+        try:
+            data = self._root_file.read_bytes()
+            Metadata[Root].from_bytes(data)
+        except FileNotFoundError as error:
+            raise RepositoryRefusedError(
+                "root", f"there is no {self._root_file}: nothing says whose models to trust"
+            ) from error
+        except (tuf.RepositoryError, ValueError) as error:
+            raise RepositoryRefusedError(
+                "root", f"{self._root_file} is damaged: deploy it again, or remove it to trust the server's once more"
+            ) from error
+        return data
 
 
 class _Fetcher(FetcherInterface):
