@@ -1,7 +1,10 @@
 """What people may do with a rollout, and what they may not."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
+
 import pytest
 
+from stressvision_store import model_versions
 from stressvision_store.refusals import ConflictError, InvalidError
 from stressvision_store.rollouts import orders
 from stressvision_store.rollouts.plans import Limits, Plan
@@ -46,6 +49,26 @@ def test_two_people_stand_behind_a_rollout_and_one_is_live_at_a_time(database: D
     assert fleet.state == "rolled_back", "one that never began ends at once, beside a live one"
     with pytest.raises(ConflictError, match="is rolled_back"):
         fleet.order("roll_back", reason=None)
+
+
+def test_a_model_is_not_retired_while_its_rollout_is_being_started(database: Database) -> None:
+    fleet = Fleet.of(database, 1)
+    with transaction(database.engine("control")) as session:
+        fleet.rollout = orders.create(session, version=NEW, plan=PLAN, actor="ana", now=fleet.now).id or 0
+        orders.approve(session, fleet.rollout, actor="bea", now=fleet.now)
+
+    def retire() -> None:
+        with transaction(database.engine("control")) as session:
+            orders.refuse_in_use(session, NEW)
+            model_versions.retire_model(session, NEW)
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(database.engine("control")) as session:
+            orders.start(session, fleet.rollout, now=fleet.now)
+            retiring = pool.submit(retire)
+            wait([retiring], timeout=0.5)
+        with pytest.raises(ConflictError, match="needs model"):
+            retiring.result()
 
 
 def test_a_rollout_nobody_starts_ends_at_its_deadline(database: Database) -> None:

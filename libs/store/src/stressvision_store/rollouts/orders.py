@@ -120,7 +120,8 @@ def refuse_while_live(session: Session, version: str) -> None:
 
 
 def refuse_in_use(session: Session, version: str) -> None:
-    """Raise `ConflictError` when a live rollout brings this model, or would go back to it."""
+    """Raise `ConflictError` when a live rollout brings this model, or would go back to it. None begins meanwhile."""
+    hold(session, Lock.ROLLOUTS)
     other = live_rollout(session)
     if other is not None and version in (other.version, other.previous_version):
         raise ConflictError(f"rollout {other.id} of {other.version} is {other.state} and needs model {version!r}")
