@@ -12,7 +12,7 @@ from stressvision_agent.client import Answer
 from stressvision_agent.settings import SpoolSettings, UploadSettings
 from stressvision_agent.spool import Spool
 from stressvision_agent.timeline import Timeline
-from stressvision_agent.uploader import REFUSED_IN_A_ROW, Backoff, Uploader
+from stressvision_agent.uploader import REFUSED_IN_A_ROW, Uploader
 from support.device import Reply, TurnedClock, episode, gap, sending_side, small_server, window
 
 
@@ -102,15 +102,6 @@ def test_retry_after_as_a_date_is_honoured(side, small, clock):
     small.script = [Reply(429, headers={"Retry-After": f"{at.replace(hour=at.hour + 1):%a, %d %b %Y %H:%M:%S} GMT"})]
     side.spool.append(window(clock.uptime_s))
     assert side.uploader.step() >= 3598
-
-
-def test_waits_grow_with_full_jitter_up_to_a_bound():
-    backoff = Backoff(first_s=1.0, last_s=300.0)
-    waits = [backoff.next_s() for _ in range(40)]
-    for tries, wait in enumerate(waits):
-        assert 0 <= wait <= min(300.0, 2.0**tries)
-    assert max(waits) > 60
-    assert len(set(waits)) == 40
 
 
 def test_a_server_that_is_away_costs_nothing_but_time(tmp_path, clock):

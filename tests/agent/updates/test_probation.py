@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from stressvision_agent.updates.backoff import Backoff
 from stressvision_agent.updates.probation import Terms, Watched
 from support.seeing import ToldClassifier
 
@@ -108,18 +107,3 @@ def test_one_answer_is_put_to_a_model_that_is_known_to_be_good():
     assert model.verdict()[0] == "same"
     assert model.is_told_apart(Turned())
     assert not model.is_told_apart(ToldClassifier())
-
-
-def test_waits_grow_at_random_up_to_their_bound_and_begin_anew():
-    backoff = Backoff(1.0, 8.0)
-    waits = [max(_again(backoff, failures) for _ in range(50)) for failures in range(6)]
-    assert all(wait <= bound for wait, bound in zip(waits, (1, 2, 4, 8, 8, 8), strict=True))
-    assert waits[-1] > 4
-    assert backoff.wait_s(asked_s=60.0) == 60.0
-    backoff.succeeded()
-    assert backoff.wait_s() <= 1.0
-
-
-def _again(backoff, failures):
-    backoff.failures = failures
-    return backoff.wait_s()

@@ -1,12 +1,12 @@
 """Sends what the spool holds, at least once, and says what each answer of the server means."""
 
 import logging
-import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Protocol
 
 import msgspec
 
+from stressvision_agent.backoff import Backoff
 from stressvision_agent.client import Answer
 from stressvision_agent.clock import Clock
 from stressvision_agent.metrics import REJECTED, RETRIES, SETTLED, UPLOAD_SECONDS, UPLOADS
@@ -39,21 +39,6 @@ class Events(Protocol):
     """Where batches go."""
 
     def post_events(self, body: bytes) -> Answer: ...
-
-
-@dataclass(slots=True)
-class Backoff:
-    """Full jitter: a random wait below a bound that doubles with each failure, so that no fleet marches in step."""
-
-    first_s: float
-    last_s: float
-    failures: int = 0
-
-    def next_s(self, retry_after_s: float | None = None) -> float:
-        """The wait before the next try, never shorter than what the server asked for."""
-        bound_s = min(self.last_s, self.first_s * 2.0 ** min(self.failures, 32))
-        self.failures += 1
-        return (retry_after_s or 0.0) + random.uniform(0, bound_s)  # noqa: S311 - no secret
 
 
 class Uploader:
@@ -156,7 +141,8 @@ class Uploader:
             log.warning("event rejected", extra={"reason": rejection.reason, "detail": rejection.detail})
         if self._backoff.failures:
             log.info("the server takes events again", extra={"failures": self._backoff.failures})
-        self._backoff.failures = self._refused_in_a_row = 0
+        self._backoff.succeeded()
+        self._refused_in_a_row = 0
         self.revoked = False
         return True
 

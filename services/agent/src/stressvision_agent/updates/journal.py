@@ -38,7 +38,8 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
 
     def step(self, offer: Offer, state: UpdateState, reason: str | None = None, *, retry: bool = False) -> Self:
         """Return the journal after `offer` reached `state`."""
-        short = reason[:REASON_LENGTH] if reason else None
+        # as a heartbeat may say it: one that may not be would be refused, and so would all after it
+        short = reason.replace("\0", "")[:REASON_LENGTH] if reason else None
         return msgspec.structs.replace(self, offer=offer, state=state, reason=short, starts=0, retry=retry)
 
     def refuses(self, offer: Offer) -> bool:

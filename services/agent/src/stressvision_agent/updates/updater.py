@@ -5,11 +5,11 @@ import threading
 import time
 from collections.abc import Callable
 
+from stressvision_agent.backoff import Backoff
 from stressvision_agent.classify import FaceClassifier
 from stressvision_agent.directives import Directives
 from stressvision_agent.metrics import LOOP_FAILURES
 from stressvision_agent.settings import Settings
-from stressvision_agent.updates.backoff import Backoff
 from stressvision_agent.updates.download import NO_ROOM, TargetRefusedError
 from stressvision_agent.updates.in_use import ModelInUse
 from stressvision_agent.updates.journal import Offer
@@ -233,7 +233,7 @@ class ModelUpdater:
             self._refuse(offer, reason, retry=True)
 
     def _put_off(self, reason: str = "", asked_s: float | None = None) -> None:
-        wait_s = self._backoff.wait_s(asked_s)
+        wait_s = self._backoff.next_s(asked_s)
         self._not_before_s = time.monotonic() + wait_s
         if reason:
             log.warning("model not obtained", extra={"reason": reason, "again_in_s": round(wait_s, 1)})
