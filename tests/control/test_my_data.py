@@ -10,10 +10,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from redis import Redis
-from typer.testing import CliRunner
 
 from stressvision_control import wake_up
-from stressvision_control.cli.app import app
 from stressvision_control.limits import Allowances
 from stressvision_store import erasure, looks, personal_links
 from stressvision_store.session import transaction
@@ -99,6 +97,32 @@ def test_the_page_shows_what_is_kept_and_who_looked(browser: httpx.Client, perso
     assert "not enough data" in english
     assert entries(person)[-1] == ("employee", "my_data.visit")
     assert "my_data.visit" not in page.text, "one's own visits are no look"
+
+
+def test_days_are_those_of_the_site_and_words_keep_their_commas(browser: httpx.Client, person: Person) -> None:
+    person.connection.execute("UPDATE pictures SET added_at = '2026-03-02T02:30Z'")  # the evening before, in Lima
+    said = browser.get("").text
+    (row,) = re.findall("<tr><td>Imágenes para entrenar, con su consentimiento</td>.*?</tr>", said)
+    assert "<td>1\N{NO-BREAK SPACE}mar.\N{NO-BREAK SPACE}2026</td>" in row
+
+
+def test_a_change_of_the_roster_is_shown_to_the_person(browser: httpx.Client, control: Control, person: Person) -> None:
+    (assignment,) = control.admin.get("/v1/assignments", params={"employee_id": person.id}).json()["items"]
+    path = f"/v1/assignments/{assignment['id']}"
+    assert control.admin.patch(path, json={"last_date": "2090-01-01"}).status_code == 200
+    assert control.admin.delete(path).status_code == 204
+    said = browser.get("").text
+    for words in ("vio turnos asignados", "cambió un turno asignado", "quitó un turno asignado"):
+        assert f"</strong> {words}." in said, words
+
+
+def test_the_newest_looks_are_found_among_many(browser: httpx.Client, person: Person) -> None:
+    person.connection.execute(
+        "INSERT INTO audit (actor, action, subject, detail) "
+        "SELECT 'kiosk ' || n, 'check_in.list', 'all employees', '{}' FROM generate_series(1, 500) n"
+    )
+    said = browser.get("").text
+    assert re.findall("<strong>kiosk ([0-9]+)</strong>", said) == [str(n) for n in range(500, 440, -1)]
 
 
 def test_a_month_is_told_in_words_and_drawn(browser: httpx.Client, person: Person) -> None:
@@ -236,32 +260,6 @@ def test_one_link_is_not_visited_without_end(browser: httpx.Client, monkeypatch:
     answer = browser.get("", params={"lang": "en"})
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "8")
     assert "Try again in 8 seconds" in answer.text
-
-
-def test_links_are_a_privacy_officers_to_make(
-    control: Control, person: Person, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("STRESSVISION_CONTROL_URL", control.url)
-    monkeypatch.setenv("STRESSVISION_TOKEN", control.token("privacy", "admin"))
-
-    def run(*words: str, code: int = 0) -> str:
-        result = CliRunner().invoke(app, ["privacy", *words])
-        assert result.exit_code == code, (result.output, result.stderr, result.exception)
-        return result.stdout
-
-    url = run("link", person.pseudonym, "--days", "5").strip()
-    assert httpx.get(url).status_code == 200
-    made = json.loads(run("link", person.pseudonym, "--address", "https://people.example/", "--json"))
-    assert made["url"].startswith("https://people.example/my-data/")
-    run("link", person.pseudonym, "--days", "91", code=1)
-    rows = json.loads(run("links", "list", "--employee", person.pseudonym, "--json"))
-    assert [row["id"] for row in rows] == [1, 2]
-    assert not any(url.rsplit("/", 1)[1] in str(row) for row in rows)
-    run("links", "revoke", "1")
-    assert httpx.get(url).status_code == 404
-    for role in ("operator", "hr", "safety", "ml"):
-        body = {"employee_id": person.id}
-        assert control.as_role(role).post("/v1/privacy/links", json=body).status_code == 403
 
 
 def test_the_key_is_nowhere_in_the_database(browser: httpx.Client, person: Person) -> None:

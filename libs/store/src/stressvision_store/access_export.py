@@ -54,18 +54,14 @@ WHERE m.employee_id = :employee_id ORDER BY c.shift_date, c.id""",
     "person_looks": """
 SELECT officer, reason, since, until, ended_at FROM looks WHERE employee_id = :employee_id ORDER BY id""",
 }
-_PLACES = """
-SELECT 'station ' || station_id FROM assignments WHERE employee_id = :employee_id
-UNION SELECT 'station ' || station_id FROM check_ins WHERE employee_id = :employee_id
-UNION SELECT 'site ' || site_id FROM employees WHERE id = :employee_id
-"""
 _LOOKS = """
 SELECT at, actor, action, subject, reason FROM (
     SELECT id, at, actor, action, subject, detail->>'reason' AS reason FROM audit WHERE subject = :subject
     UNION ALL
     SELECT id, at, actor, action, subject, detail->>'reason' FROM audit
-    WHERE (subject LIKE 'all %' OR subject = ANY(:places)) AND (action LIKE '%.list' OR action LIKE '%.export')
-) looks ORDER BY id
+    WHERE (subject LIKE 'all %' OR subject = (SELECT 'site ' || site_id FROM employees WHERE id = :employee_id))
+      AND (action LIKE '%.list' OR action LIKE '%.export')
+) looks WHERE actor IS DISTINCT FROM :but ORDER BY id DESC LIMIT :newest
 """
 _EVENTS = """
 SELECT e.*
@@ -87,7 +83,7 @@ def collect(session: Session, employee_id: int) -> dict[str, Any]:
     site = one(session, Site, employee.site_id, "site")
     key = {"employee_id": employee_id}
     sections = {name: _rows(session, statement, key) for name, statement in _SECTIONS.items()}
-    sections["looks"] = looks_at(session, employee_id)
+    sections["looks"] = looks_at(session, employee_id)[::-1]
     for table in person_tables():
         if table.name not in _OWN_SECTION:
             sections[table.name] = _all_of(session, table, employee_id)
@@ -108,10 +104,13 @@ def collect(session: Session, employee_id: int) -> dict[str, Any]:
     }
 
 
-def looks_at(session: Session, employee_id: int) -> list[Row]:
-    """Who did or looked at what of the person, in order; lists in which the person stands, too."""
-    key: dict[str, Any] = {"employee_id": employee_id, "subject": f"employee {employee_id}"}
-    return _rows(session, _LOOKS, key | {"places": session.scalars(text(_PLACES), key).all()})
+def looks_at(session: Session, employee_id: int, *, but: str | None = None, newest: int | None = None) -> list[Row]:
+    """Who did or looked at what of the person, newest first; lists in which the person stands, too.
+
+    `but`: not what this one did; `newest`: no more than so many.
+    """
+    key = {"employee_id": employee_id, "subject": f"employee {employee_id}", "but": but, "newest": newest}
+    return _rows(session, _LOOKS, key)
 
 
 def _rows(session: Session, statement: str, parameters: Mapping[str, Any]) -> list[Row]:

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from stressvision_store.access_export import looks_at
 from stressvision_store.looks import PlacedLook, list_looks
+from stressvision_store.objections import EMPLOYEE
 from stressvision_store.paging import one
 from stressvision_store.personal_tables import Objection
 from stressvision_store.workforce_tables import Employee, Site
@@ -44,7 +45,7 @@ _COUNTED: Final = {
     "rollup_windows": "bucket_at",
     "alerts": "raised_at",
     "pictures": "added_at",
-    "assignments": "first_date",
+    "assignments": "first_date::timestamp AT TIME ZONE :zone",
     "check_ins": "checked_in_at",
     "consents": "given_at",
     "objections": "raised_at",
@@ -55,21 +56,23 @@ _COUNTED: Final = {
 """Tables with rows about a person, and their time, in the order in which a person may care."""
 
 _EVENTS = """
-SELECT 'events' AS what, coalesce(sum(windows), 0)::bigint AS rows, min(bucket_at)::date AS oldest FROM rollup_windows
+SELECT 'events' AS what, coalesce(sum(windows), 0)::bigint AS rows, min(bucket_at) AS oldest FROM rollup_windows
 WHERE employee_id = :employee_id AND bucket_at >= now() - make_interval(days => coalesce(
     (SELECT days FROM retention_runs WHERE rule = 'raw'), 90))
 """
-_AUDIT = "SELECT 'audit' AS what, count(*) AS rows, min(at)::date AS oldest FROM audit WHERE subject = :subject"
+_AUDIT = "SELECT 'audit' AS what, count(*) AS rows, min(at) AS oldest FROM audit WHERE subject = :subject"
 _COUNTS = " UNION ALL ".join(
     [
         *(
-            f"SELECT '{table}', count(*), min({at})::date FROM {table} WHERE employee_id = :employee_id"  # noqa: S608
+            f"SELECT '{table}', count(*), min({at}) FROM {table} WHERE employee_id = :employee_id"  # noqa: S608
             for table, at in _COUNTED.items()
         ),
         _EVENTS,
         _AUDIT,
     ]
 )
+_KEPT = f"SELECT what, rows, (oldest AT TIME ZONE :zone)::date AS oldest FROM ({_COUNTS}) AS c (what, rows, oldest)"  # noqa: S608
+"""Days are those of the person's site."""
 _RULES: Final = {
     "rollup_shifts": "rollups", "rollup_windows": "rollups", "alerts": "rollups", "check_ins": "rollups",
     "looks": "rollups", "personal_links": "rollups", "events": "raw", "audit": "audit",
@@ -140,14 +143,15 @@ def own_data(session: Session, employee_id: int, *, language: str) -> OwnData:
     """`language` of the notices, where they are kept in it."""
     employee = one(session, Employee, employee_id, "employee")
     site = one(session, Site, employee.site_id, "site")
-    key: dict[str, Any] = {"employee_id": employee_id, "subject": f"employee {employee_id}", "language": language}
+    key: dict[str, Any] = {
+        "employee_id": employee_id, "subject": f"employee {employee_id}", "language": language, "zone": site.time_zone,
+    }  # fmt: skip
     shifts = session.execute(text(_SHIFTS), key | {"days": DAYS})
     days = {row.rule: row.days for row in session.execute(text("SELECT rule, days FROM retention_runs"))}
     kept = (
         KeptRows(row.what, row.rows, row.oldest, days.get(_RULES.get(row.what, "")))
-        for row in session.execute(text(f"SELECT * FROM ({_COUNTS}) AS c (what, rows, oldest)"), key)  # noqa: S608
+        for row in session.execute(text(_KEPT), key)
     )
-    looked = [row for row in looks_at(session, employee_id) if row["actor"] != "employee"]
     objections = select(Objection).where(Objection.employee_id == employee_id).order_by(col(Objection.id).desc())
     return OwnData(
         pseudonym=employee.pseudonym,
@@ -158,7 +162,7 @@ def own_data(session: Session, employee_id: int, *, language: str) -> OwnData:
         shifts=[OwnShift(**row._mapping) for row in shifts],
         kept=list(kept),
         looking=list_looks(session, live=True, employee_id=employee_id, after=None, limit=MOST_LOOKS),
-        looked=looked[::-1][:MOST_LOOKS],
+        looked=looks_at(session, employee_id, but=EMPLOYEE, newest=MOST_LOOKS),
         consents=[OwnConsent(**row._mapping) for row in session.execute(text(_CONSENTS), key)],
         objections=session.exec(objections).all(),
     )

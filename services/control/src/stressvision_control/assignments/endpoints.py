@@ -1,14 +1,15 @@
 """Assignments: the roster, line by line."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from sqlmodel import Session
 
 from stressvision_control.assignments.schemas import AssignmentView, DatesChange, NewAssignment
 from stressvision_control.dependencies import Page, PageDep, SessionDep, paged
 from stressvision_control.fields import Id, PathId
-from stressvision_control.security import CallerDep, PersonalReadDep, allow
+from stressvision_control.security import Caller, CallerDep, PersonalReadDep, allow
 from stressvision_store import assignments, audit
 from stressvision_store.paging import one
 from stressvision_store.workforce_tables import Assignment
@@ -46,10 +47,7 @@ def list_assignments(
 def create_assignment(session: SessionDep, caller: CallerDep, body: NewAssignment) -> AssignmentView:
     """What was observed on those dates is attributed anew."""
     row = assignments.create_assignment(session, **dict(body))
-    subject = f"assignment {row.id}"
-    audit.append(
-        session, actor=caller.actor, action="assignment.create", subject=subject, **body.model_dump(mode="json")
-    )
+    _note(session, caller, "create", row, **body.model_dump(mode="json", exclude={"employee_id"}))
     return AssignmentView.model_validate(row)
 
 
@@ -67,18 +65,24 @@ def change_dates(session: SessionDep, caller: CallerDep, assignment_id: PathId, 
     row = assignments.change_dates(
         session, assignment_id, first_date=body.first_date or before.first_date, last_date=last_date
     )
-    audit.append(
-        session,
-        actor=caller.actor,
-        action="assignment.change",
-        subject=f"assignment {assignment_id}",
-        **body.model_dump(mode="json", exclude_unset=True),
-    )
+    _note(session, caller, "change", row, **body.model_dump(mode="json", exclude_unset=True))
     return AssignmentView.model_validate(row)
 
 
 @router.delete("/{assignment_id}", summary="Delete an assignment entered by mistake", status_code=204, **writers)
 def delete_assignment(session: SessionDep, caller: CallerDep, assignment_id: PathId) -> None:
+    row = one(session, Assignment, assignment_id, "assignment", lock=True)
+    _note(session, caller, "delete", row)
     assignments.delete_assignment(session, assignment_id)
-    subject = f"assignment {assignment_id}"
-    audit.append(session, actor=caller.actor, action="assignment.delete", subject=subject)
+
+
+def _note(session: Session, caller: Caller, verb: str, row: Assignment, **detail: Any) -> None:
+    """With the person for a subject: it is shown to them."""
+    audit.append(
+        session,
+        actor=caller.actor,
+        action=f"assignment.{verb}",
+        subject=f"employee {row.employee_id}",
+        assignment_id=row.id,
+        **detail,
+    )

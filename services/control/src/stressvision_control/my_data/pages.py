@@ -11,7 +11,7 @@ from stressvision_control.my_data.style import STYLE
 from stressvision_control.my_data.trend import day_of, percent, sentences, usual
 from stressvision_control.my_data.words import ACTIONS, WORDS
 from stressvision_store.notices import Language
-from stressvision_store.own_data import OwnConsent, OwnData, OwnShift
+from stressvision_store.own_data import KeptRows, OwnConsent, OwnData, OwnShift
 from stressvision_store.personal_tables import Objection, PersonalLink
 
 Act = Literal["object", "withdraw", "take_back"]
@@ -139,21 +139,23 @@ def _kept(data: OwnData, language: Language) -> str:
         f'<th scope="col" class="{kind}">{escape(words[name])}</th>'
         for name, kind in (("what", ""), ("rows", "n"), ("oldest", ""), ("goes", ""))
     )
-    rows = "".join(
-        f'<tr><td>{escape(words[each.table])}</td><td class="n">{each.rows:,}</td>'.replace(
-            ",", "\N{NARROW NO-BREAK SPACE}"
-        )
-        + f"<td>{day_of(each.oldest, language) if each.oldest else '–'}</td>"
-        f"<td>{escape(words['after'].format(days=each.days) if each.days else words['never_yet'])}</td></tr>"
-        for each in data.kept
-        if each.rows
-    )
+    rows = "".join(_row_of_kept(each, language) for each in data.kept if each.rows)
     name = f'<span class="whole">{escape(data.pseudonym)}</span>'
     line = escape(words["pseudonym"]).format(pseudonym=name, site=escape(data.site))
     return (
         f'<p>{line}</p><div class="scroll" tabindex="0" role="region" aria-labelledby="kept">'
         f"<table><tr>{head}</tr>{rows}</table></div>"
         f'<p class="soft">{escape(words["raw_note"])}</p>'
+    )
+
+
+def _row_of_kept(kept: KeptRows, language: Language) -> str:
+    words = WORDS[language]
+    count = f"{kept.rows:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+    goes = words["after"].format(days=kept.days) if kept.days else words["never_yet"]
+    return (
+        f'<tr><td>{escape(words[kept.table])}</td><td class="n">{count}</td>'
+        f"<td>{day_of(kept.oldest, language) if kept.oldest else '–'}</td><td>{escape(goes)}</td></tr>"
     )
 
 

@@ -253,7 +253,7 @@ ACTIONS: Final[Mapping[Language, Mapping[str, str]]] = {
         "objection.take_back": "anotó que retiró su oposición",
         "objection.list": "vio sus oposiciones",
         "roster.export": "exportó la lista de turnos",
-        "picture.list": "vio la lista de imágenes",
+        "picture.erase": "suprimió sus imágenes de entrenamiento",
     },
     "en": {
         "look.open": "opened a look at your shifts",
@@ -287,7 +287,7 @@ ACTIONS: Final[Mapping[Language, Mapping[str, str]]] = {
         "objection.take_back": "wrote down that you took your objection back",
         "objection.list": "saw your objections",
         "roster.export": "exported the roster",
-        "picture.list": "saw the list of pictures",
+        "picture.erase": "deleted your training pictures",
     },
 }
 """What an action of the audit means to the person; one that is not here is shown by its name."""
