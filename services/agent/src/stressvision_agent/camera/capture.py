@@ -3,7 +3,10 @@
 import logging
 from collections.abc import Callable
 from threading import Condition, Thread
-from typing import Literal
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from stressvision_agent import vision_metrics as metrics
 from stressvision_agent.camera.frames import Camera, CameraError, Frame, SourceError
@@ -11,12 +14,19 @@ from stressvision_agent.clock import Clock
 
 log = logging.getLogger(__name__)
 
+FROZEN_S: Final = 4.0
+"""No two pictures of a living camera are the same to the last bit: one that is repeated for so long hangs in it."""
+
+MIN_CONTRAST: Final = 4.0
+"""Standard deviation of the grey levels; in the dark, pictures may well be the same."""
+
 
 class Capture:
     """A `FrameSource` over a `Camera` that the thread opens, reads and closes.
 
-    With `keep="newest"` a frame that was not read in time makes way for the next and is counted as dropped; with
-    `keep="all"` the thread waits until a frame is read before it takes another.
+    With `keep="newest"`, as for a live camera, a frame that was not read in time makes way for the next and is counted
+    as dropped, and a picture that never changes is a failure; with `keep="all"` the thread waits until a frame is read
+    before it takes another.
     """
 
     def __init__(
@@ -32,6 +42,8 @@ class Capture:
         self._closing = False
         self._dropped = 0
         self._count = 0
+        self._changing: NDArray[np.uint8] | None = None
+        self._changed_s = 0.0
         self._thread = Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
 
@@ -85,10 +97,19 @@ class Capture:
                     self._pause(due - self._clock.monotonic())
                     # a late frame shifts the ones after it: no burst to catch up
                     due = max(due, self._clock.monotonic() - camera.interval_s) + camera.interval_s
+                if self._keep == "newest":
+                    self._check_life(grey)
                 self._offer(Frame(grey, self._clock.monotonic(), self._count))
                 self._count += 1
         finally:
             camera.close()
+
+    def _check_life(self, grey: NDArray[np.uint8]) -> None:
+        now = self._clock.monotonic()
+        if self._changing is None or not np.array_equal(self._changing, grey) or float(grey.std()) < MIN_CONTRAST:
+            self._changing, self._changed_s = grey, now
+        elif now - self._changed_s > FROZEN_S:
+            raise CameraError(f"the camera gives one and the same picture for {FROZEN_S:g} s")
 
     def _pause(self, seconds: float) -> None:
         with self._changed:
