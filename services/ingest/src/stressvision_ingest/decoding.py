@@ -14,8 +14,8 @@ T = TypeVar("T")
 MAX_DETAIL: Final = 200
 MAX_ID: Final = 64
 
-CLOCK_YEARS: Final = range(1970, 2100)
-"""What a device's clock may show, however wrong it is."""
+CLOCK_YEARS: Final = range(1900, 2200)
+"""What a device's clock may show, however wrong it is; a start in 1969 is what one without a battery tells."""
 
 _ANYTHING: Final = msgspec.json.Decoder()
 
