@@ -1,5 +1,6 @@
 """The worker and beat as processes, on a real broker and database."""
 
+import itertools
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -11,8 +12,12 @@ import psycopg
 import pytest
 import redis
 from celery import Celery
+from kombu.exceptions import OperationalError
+from pydantic import SecretStr
 
 from stressvision_store import cli
+from stressvision_worker.app import SCHEDULE, create_celery
+from stressvision_worker.settings import Settings
 from stressvision_worker.watch import STUCK_EXIT_CODE
 from support import plants
 from support.database import Cluster, Database, create_database, drop_database
@@ -152,6 +157,24 @@ def test_a_worker_that_hears_nothing_while_marks_grow_old_ends_itself(crew: Crew
         worker.stop()
         broker.stop()
         crew.worker.start()
+
+
+def test_a_worker_begins_though_its_broker_was_filled_meanwhile(crew: Crew, tmp_path: Path) -> None:
+    broker = start_redis(tmp_path / "redis")
+    settings = Settings(database_url=SecretStr(crew.database.url("worker")), redis_url=SecretStr(broker.url))
+    with redis.Redis.from_url(broker.url) as client, create_celery(settings) as app:
+        client.config_set("maxmemory", client.info("memory")["used_memory"] + 500_000)
+        with pytest.raises(OperationalError, match="maxmemory"):
+            for name in itertools.cycle(SCHEDULE):
+                app.send_task(name)
+    worker = Daemon("worker", environment(crew.database, broker.url), tmp_path / "full.log")
+    worker.start()
+    try:
+        worker.wait_ready()
+        assert "stressvision_worker_forgotten_hints_total 0" not in worker.metrics()
+    finally:
+        worker.stop()
+        broker.stop()
 
 
 def test_both_stop_cleanly_when_asked(crew: Crew) -> None:

@@ -4,13 +4,18 @@ A message is only a hint: what there is to do stands in Postgres. Any may get lo
 beats may run at once: every task is idempotent.
 """
 
+import logging
 from typing import Any, Final
 
+import redis
 from celery import Celery
 from kombu import Queue
 
+from stressvision_worker import metrics
 from stressvision_worker.settings import Settings
 from stressvision_worker.tasks import register_tasks
+
+log = logging.getLogger(__name__)
 
 HINTS: Final = "celery"
 """The queue that clients use when they name none: ingest and control send their wake-ups without knowing ours."""
@@ -86,3 +91,19 @@ def _reliability() -> dict[str, Any]:
             "retry_on_timeout": True,
         },
     }
+
+
+def forget_backlog(settings: Settings) -> None:
+    """Throw away what waits in the queues: old hints, which after some days without a worker fill the broker.
+
+    No worker can begin on a broker that is full. What there is to do is asked for anew (`AT_START`).
+    """
+    url = settings.redis_url.get_secret_value()
+    try:
+        with redis.Redis.from_url(url, socket_timeout=2.0, socket_connect_timeout=2.0) as client:
+            waiting = sum(client.llen(queue) for queue in (HINTS, HOUSEKEEPING))
+            client.delete(HINTS, HOUSEKEEPING)
+    except redis.RedisError:
+        log.warning("the broker is out of reach; starting without", exc_info=True)
+        return
+    metrics.FORGOTTEN_HINTS.inc(waiting)

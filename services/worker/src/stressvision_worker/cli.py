@@ -71,7 +71,7 @@ def _run_worker(settings: Settings) -> None:
 
     from stressvision_store.session import create_engine
     from stressvision_worker.alerts import alerts_of
-    from stressvision_worker.app import create_celery
+    from stressvision_worker.app import create_celery, forget_backlog
     from stressvision_worker.watch import Watch
 
     registry = CollectorRegistry()
@@ -82,6 +82,7 @@ def _run_worker(settings: Settings) -> None:
     watch = Watch(engine, stuck_s=settings.stuck_s)
     alerts = alerts_of(settings.database_url.get_secret_value())
     server, _ = start_http_server(settings.metrics_port, settings.metrics_host, registry)
+    forget_backlog(settings)
     _ask_at_start(app)
     _start_after_forks(app, alerts.start, lambda: watch.start(app))
     try:

@@ -18,6 +18,9 @@ PROGRESS = Gauge(
     "When a task last ended well",
     multiprocess_mode="mostrecent",
 )
+FORGOTTEN_HINTS = Counter(
+    "stressvision_worker_forgotten_hints_total", "Messages from before the start, thrown away unread"
+)
 SELF_EXITS = Counter("stressvision_worker_self_exits_total", "Times the worker ended itself because it was stuck")
 WATCH_FAILURES = Counter("stressvision_worker_watch_failures_total", "Times the watch could not look at the database")
 
