@@ -68,6 +68,24 @@ def test_a_site_is_set_up_by_names_alone(stressvision: Command) -> None:
     assert "employees" in stressvision("status").stdout
 
 
+def test_names_of_digits_are_names_before_they_are_ids(stressvision: Command) -> None:
+    for site in ("2", "Ilo"):
+        stressvision("sites", "create", site, "--time-zone", "America/Lima")
+    stressvision("areas", "create", "Paint", "--site", "2")
+    assert of(stressvision("areas", "list", "--site", "1", "--json"))[0]["name"] == "Paint", "no site is called 1"
+    assert of(stressvision("areas", "list", "--site", "Ilo", "--json")) == []
+    for pseudonym in ("2", "7"):
+        stressvision("employees", "create", "--site", "Ilo", "--pseudonym", pseudonym)
+    stressvision("consents", "create", "--employee", "2", "--notice", "v1")
+    stressvision("consents", "create", "--employee", "7", "--notice", "v1")
+    assert [row["employee_id"] for row in of(stressvision("consents", "list", "--json"))] == [1, 2]
+    assert "no employee" in stressvision("consents", "create", "--employee", "9", "--notice", "v1", code=1).stderr
+    for shift, starts, ends in (("2", "06:00", "14:00"), ("1", "14:00", "22:00")):
+        stressvision("shifts", "create", shift, "--site", "Ilo", "--starts", starts, "--ends", ends)
+    stressvision("report", "shift", "Ilo", "2", "2026-03-01", "--lang", "en", "--out", "shift.html")
+    assert "Shift report: Ilo, 2</title>" in Path("shift.html").read_text()
+
+
 def test_a_roster_goes_in_and_comes_back(stressvision: Command, tmp_path: Path) -> None:
     (tmp_path / "roster.csv").write_text("sitio;zona_horaria;área;puesto\nCallao;America/Lima;Paint;P1\n", "latin-1")
     assert "Would be done" in stressvision("roster", "import", "roster.csv", "--dry-run").stdout

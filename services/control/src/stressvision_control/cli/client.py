@@ -73,9 +73,9 @@ class Api:
     def get_bytes(self, path: str, **query: Any) -> bytes:
         return self._ask("GET", path, params=_given(query)).content
 
-    def post_bytes(self, path: str) -> bytes:
+    def post_bytes(self, path: str, **query: Any) -> bytes:
         """What comes back, where that is a file."""
-        return self._ask("POST", path).content
+        return self._ask("POST", path, params=_given(query)).content
 
     def post_octets(self, path: str, data: bytes) -> Any:
         return self._ask("POST", path, content=data, headers=OCTETS).json()
@@ -114,23 +114,15 @@ class Api:
             if after is None:
                 return
 
-    def one(self, path: str, noun: str, wanted: str, **query: Any) -> Row:
-        """The one row that fits; ends the command when there is none."""
-        rows = self.get(path, **query)["items"]
-        if not rows:
-            fail(f"there is no {noun} {wanted!r}")
-        row: Row = rows[0]
-        return row
-
     def site(self, wanted: str) -> int:
-        return _id(wanted) or int(self.one("/v1/sites", "site", wanted, name=wanted)["id"])
+        return self._named("/v1/sites", "site", wanted, name=wanted)
 
     def area(self, wanted: str) -> int:
         """An id, or SITE/AREA."""
         if (number := _id(wanted)) is not None:
             return number
         site, area = _parts(wanted, "SITE/AREA")
-        return int(self.one("/v1/areas", "area", wanted, site_id=self.site(site), name=area)["id"])
+        return self._named("/v1/areas", "area", area, site_id=self.site(site), name=area)
 
     def station(self, wanted: str) -> int:
         """An id, or SITE/AREA/STATION."""
@@ -138,19 +130,28 @@ class Api:
             return number
         site, area, station = _parts(wanted, "SITE/AREA/STATION")
         area_id = self.area(f"{site}/{area}")
-        return int(self.one("/v1/stations", "station", wanted, area_id=area_id, name=station)["id"])
+        return self._named("/v1/stations", "station", station, area_id=area_id, name=station)
 
-    def shift(self, wanted: str) -> int:
-        """An id, or SITE/SHIFT."""
+    def shift(self, wanted: str, site_id: int | None = None) -> int:
+        """An id, or SITE/SHIFT; with a site, a name there will do."""
+        if site_id is not None and "/" not in wanted:
+            return self._named("/v1/shifts", "shift", wanted, site_id=site_id, name=wanted)
         if (number := _id(wanted)) is not None:
             return number
         site, shift = _parts(wanted, "SITE/SHIFT")
-        return int(self.one("/v1/shifts", "shift", wanted, site_id=self.site(site), name=shift)["id"])
+        return self._named("/v1/shifts", "shift", shift, site_id=self.site(site), name=shift)
 
     def employee(self, wanted: str, reason: str | None = None) -> int:
-        """An id, or a pseudonym; a safety officer gives the `reason` for the look."""
-        found = _id(wanted)
-        return found or int(self.one("/v1/employees", "employee", wanted, pseudonym=wanted, reason=reason)["id"])
+        """A pseudonym, or an id; a safety officer gives the `reason` for the look."""
+        return self._named("/v1/employees", "employee", wanted, pseudonym=wanted, reason=reason)
+
+    def _named(self, path: str, noun: str, wanted: str, **query: Any) -> int:
+        """The row of that name; failing that, a number is the id. Names of digits are common, so the name wins."""
+        rows = self.get(path, **query)["items"]
+        number = int(rows[0]["id"]) if rows else _id(wanted)
+        if number is None:
+            fail(f"there is no {noun} {wanted!r}")
+        return number
 
     def _ask(self, method: str, path: str, *, allowed: tuple[int, ...] = (), **options: Any) -> httpx.Response:
         answer = self._try(method, path, **options)

@@ -90,8 +90,7 @@ def export_models(
     """The signed repository as a folder, for devices without a network."""
     if folder.exists() and any(folder.iterdir()):
         fail(f"{folder} is not empty; name a new folder", 2)
-    query = f"?days={days}" + (f"&version={version}" if version is not None else "")
-    packed = open_api(context, as_json=as_json).post_bytes(f"{REPOSITORY}/exports{query}")
+    packed = open_api(context, as_json=as_json).post_bytes(f"{REPOSITORY}/exports", days=days, version=version)
     files = _unpack(packed, folder)
     message = f"{len(files)} files in {folder}, good for {days} days"
     say(message, {"folder": str(folder), "days": days, "files": files}, as_json=as_json)

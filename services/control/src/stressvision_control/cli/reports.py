@@ -35,8 +35,7 @@ def shift_report(
     """Make the report of one shift that is over."""
     api = open_api(context, as_json=as_json)
     site_id = api.site(site)
-    shift_id = api.shift(shift if shift.isdigit() or "/" in shift else f"{site_id}/{shift}")
-    wanted = {"site_id": site_id, "shift_id": shift_id, "date": f"{date:%Y-%m-%d}"}
+    wanted = {"site_id": site_id, "shift_id": api.shift(shift, site_id), "date": f"{date:%Y-%m-%d}"}
     _write(api, "/v1/reports/shift", wanted, language, out, as_json=as_json)
 
 
