@@ -52,7 +52,10 @@ def test_values_are_read_with_their_types(tmp_path):
         ("device = 5\n" + SERVER, ["device must be a table"]),
         ("[server]\nurl = 5\n", ["server.url = 5", "a text"]),
         ("[server\n", ["is no TOML"]),
-        ("[server]\nurl = 'stressvision.example'\n", ["server.url", "no https:// address"]),
+        ("[server]\nurl = 'stressvision.example'\n", ["server.url", "no address like https"]),
+        ("[server]\nurl = 'https://stressvision.example:99999'\n", ["server.url", "no address like https"]),
+        ("[server]\nurl = 'https://[::1'\n", ["server.url", "no address like https"]),
+        (SERVER + "proxy = 'proxy.example:3128'\n", ["server.proxy", "no address like https"]),
         ("[server]\nurl = 'http://10.0.0.5'\n", ["unencrypted", "allow_plain_http = true"]),
     ],
 )

@@ -202,6 +202,8 @@ def load_settings(path: Path) -> Settings:
     settings: Settings = _read(Settings, table, str(path), "")
     check_command(settings.local_alert.command, where=f"{path}: local_alert.command")
     check_url(settings.server.url, allow_plain_http=settings.server.allow_plain_http, where=f"{path}: server.url")
+    if settings.server.proxy is not None:
+        check_url(settings.server.proxy, allow_plain_http=True, where=f"{path}: server.proxy")
     return settings
 
 
@@ -217,13 +219,23 @@ def check_command(command: str | None, *, where: str) -> None:
 
 def check_url(url: str, *, allow_plain_http: bool, where: str) -> None:
     """Raise `SettingsError` for anything but https; plain http only to this machine, or when said in so many words."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise SettingsError(f"{where}: {url!r} is no https:// address")
-    if parts.scheme == "http" and not allow_plain_http and not _is_loopback(parts.hostname):
+    scheme, host = _parts(url)
+    if not host:
+        raise SettingsError(f"{where}: {url!r} is no address like https://host")
+    if scheme == "http" and not allow_plain_http and not _is_loopback(host):
         raise SettingsError(
             f"{where}: {url!r} would be sent unencrypted; use https, or set server.allow_plain_http = true"
         )
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host of a web address, both empty when it is none."""
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in {"http", "https"} and parts.port != 0
+    except ValueError:  # a port or brackets that can never be
+        return "", ""
+    return (parts.scheme, parts.hostname or "") if known else ("", "")
 
 
 def _is_loopback(host: str) -> bool:
