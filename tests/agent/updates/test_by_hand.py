@@ -1,4 +1,4 @@
-"""A model brought in a folder: the installed program, the agent stopped or running, and no server anywhere."""
+"""A model brought in a folder, the agent stopped or running, and no server anywhere."""
 
 import json
 import subprocess
@@ -7,7 +7,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from stressvision_agent.cli import app
 from stressvision_contracts.fleet import DesiredModel
 from support.models import FACTORY, SHIPPED, SmallRepository, make_model
 from support.updating import device_of, open_slots, settings_of
@@ -34,11 +36,14 @@ def call(tmp_path, settings):
     )
     settings.device.state_dir.mkdir()
 
-    def call(*words):
-        command = [PROGRAM, "update", "--config", config, "--json", *words]
-        done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=60, check=False)
-        assert "Traceback" not in done.stderr
-        return json.loads(done.stdout) if done.returncode == 0 else done.stderr
+    def call(*words, program=False):
+        command = list(map(str, ["update", "--config", config, "--json", *words]))
+        if program:
+            done = subprocess.run([PROGRAM, *command], capture_output=True, text=True, timeout=60, check=False)
+            return json.loads(done.stdout)
+        result = CliRunner().invoke(app, command)
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return json.loads(result.stdout) if result.exit_code == 0 else result.stderr
 
     return call
 
@@ -51,7 +56,7 @@ def test_the_agent_uses_at_its_next_start_what_was_brought(call, settings, repos
     with device_of(settings) as device:
         assert device.turn().state == "installed"
         assert device.see().state == "confirmed"
-    facts = call("--status")
+    facts = call("--status", program=True)
     assert (facts["current"], facts["good"], facts["state"]) == ("n-1", "n-1", "confirmed")
 
 
