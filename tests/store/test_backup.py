@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from stressvision_store import (
     audit_chain,
+    backup,
     cli,
     consents,
     erasure,
@@ -91,6 +92,29 @@ def test_who_was_erased_after_the_backup_stays_erased(person: Person, tmp_path: 
     assert count(database, "erased_spans") == spans
     assert count(database, "employees") == 5
     check_chain(database)
+
+
+def test_a_restore_that_was_cut_off_forgets_nobody(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dump = tmp_path / "sv.dump"
+    store(person.database, "backup", str(dump))
+    erase(person)
+    with transaction(person.database.engine("control")) as session:
+        profiles.change_profile(session, person.plant.sites[0], "fatigue_only", actor="Ana", reason=None)
+    leave(person)
+    with monkeypatch.context() as power:
+        power.setattr(backup, "replay", lambda *_: (_ for _ in ()).throw(OSError("the power fails")))
+        assert "the power fails" in store(person.database, "restore", str(dump), code=1).stderr
+    assert count(person.database, "employees", f"id = {person.id}") == 1, "the dump has them"
+
+    store(person.database, "restore", str(dump))
+
+    assert count(person.database, "employees", f"id = {person.id}") == 0
+    assert count(person.database, "sites", "profile = 'fatigue_only'") == 1
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "sv.dump", "sv.dump.before-restore.json", "sv.dump.erasures.json",
+    ]  # fmt: skip
 
 
 def test_a_restore_elsewhere_needs_the_ledger(person: Person, other: Database, tmp_path: Path) -> None:

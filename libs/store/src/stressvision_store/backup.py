@@ -72,7 +72,8 @@ def restore(owner_url: str, file: Path, ledgers: Sequence[Path], *, without_ledg
     Raises `BackupError` before anything is changed: when the dump is none, when somebody is connected, or when there is
     no ledger, be it the database's own or a file, and `without_ledger` was not said.
     """
-    known = _ledger_of(owner_url)
+    unfinished = file.with_name(file.name + ".unfinished-restore.json")
+    known = _known(owner_url, unfinished)
     ledger = read_ledgers(ledgers) + (known or Ledger())
     if known is None and not ledgers and not without_ledger:
         raise BackupError(
@@ -82,12 +83,15 @@ def restore(owner_url: str, file: Path, ledgers: Sequence[Path], *, without_ledg
     _run(owner_url, "pg_restore", "--list", str(file), connected=False)
     _refuse_company(owner_url)
     if known:
-        _keep(file.with_name(file.name + ".before-restore.json"), known)
+        _keep(unfinished, known)
     with psycopg.connect(owner_url, autocommit=True) as connection:
         connection.execute("DROP OWNED BY CURRENT_USER CASCADE")
     _run(owner_url, "pg_restore", "--exit-on-error", "--single-transaction", str(file))
     schema.upgrade(owner_url)
-    return replay(owner_url, ledger)
+    done = replay(owner_url, ledger)
+    if known:
+        unfinished.replace(file.with_name(file.name + ".before-restore.json"))
+    return done
 
 
 def replay(owner_url: str, ledger: Ledger) -> Replayed:
@@ -120,9 +124,26 @@ def read_ledgers(files: Sequence[Path]) -> Ledger:
 
 
 def _keep(file: Path, ledger: Ledger) -> None:
+    """On the disk when this returns: the next step takes away what it was made of."""
     newest = {"revocations": ledger.revocations[-1]} if ledger.revocations else {}
-    file.touch(mode=0o600)
-    file.write_text(json.dumps({"erasures": ledger.erasures} | newest, indent=1), encoding="utf-8")
+    part = file.with_name(file.name + ".part")
+    part.touch(mode=0o600)
+    with part.open("w", encoding="utf-8") as opened:
+        opened.write(json.dumps({"erasures": ledger.erasures} | newest, indent=1))
+        opened.flush()
+        os.fsync(opened.fileno())
+    part.replace(file)
+
+
+def _known(owner_url: str, unfinished: Path) -> Ledger | None:
+    """What the database knows; after a restore that was cut off, what the one knew that it was to replace."""
+    known = _ledger_of(owner_url)
+    if not unfinished.exists():
+        return known
+    before = read_ledgers([unfinished])
+    # the profiles that stand now are those of the dump, however late it was that somebody looked
+    half = [told | {"made_at": "", "profiles": {}} for told in (known.revocations if known else [])]
+    return before + Ledger(known.erasures if known else [], half)
 
 
 def _ledger_of(owner_url: str) -> Ledger | None:
