@@ -35,6 +35,17 @@ def test_rollups_and_check_ins_go_by_their_age(person: Person) -> None:
     assert person.count("rollup_windows") > 0
 
 
+def test_reports_go_with_the_figures_they_tell_of(person: Person) -> None:
+    person.connection.execute(
+        "INSERT INTO reports (kind, site_id, first_date, language, format, content)"
+        " SELECT 'week', id, current_date - age, 'es', 'html', '' FROM sites, unnest(ARRAY[9, 11]) age"
+    )
+
+    retention.delete_old(person.database.engine("worker"), "rollups", days=10)
+
+    assert person.connection.execute("SELECT current_date - first_date FROM reports").fetchall() == [(9,)]
+
+
 def test_the_report_says_what_is_kept_beyond_its_time(person: Person) -> None:
     engine = person.database.engine("worker")
     assert report(person.database)["rollup_shifts"].kept_days is None, "no rule was applied yet"

@@ -39,6 +39,7 @@ RULES: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("rollup_areas", "shift_date < current_date - :days"),
         ("published_cells", "shift_date < current_date - :days"),
         ("published_spans", "shift_date < current_date - :days"),
+        ("reports", "first_date < current_date - :days"),
         ("unattributed_windows", "bucket_at < now() - make_interval(days => :days)"),
         ("check_ins", "checked_in_at < now() - make_interval(days => :days)"),
         ("alerts", "raised_at < now() - make_interval(days => :days)"),

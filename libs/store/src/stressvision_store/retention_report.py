@@ -39,6 +39,7 @@ PURPOSES: Final[tuple[Purpose, ...]] = (
     Purpose(table="published_members", purpose="withdrawing a group's figures when a person in it is erased",
             age="NULL::timestamptz", rule="rollups"),
     Purpose(table="published_spans", purpose="publishing no observation twice", age="shift_date", rule="rollups"),
+    Purpose(table="reports", purpose="trends of groups, as they were told", age="first_date", rule="rollups"),
     Purpose(table="unattributed_windows", purpose="mending the roster", age="bucket_at", rule="rollups"),
     Purpose(table="check_ins", purpose="who was at which station", age="checked_in_at", rule="rollups"),
     Purpose(table="alerts", purpose="care for tired people, and how good the rule is", age="raised_at", rule="rollups"),

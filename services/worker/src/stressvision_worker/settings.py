@@ -68,7 +68,10 @@ class Settings(BaseSettings):
     raw_days: int = Field(default=90, ge=2, le=3650, description="Days that raw events are kept.")
     dead_letter_days: int = Field(default=90, ge=1, le=3650, description="Days that dead letters are kept.")
     rollup_days: int = Field(
-        default=730, ge=2, le=3650, description="Days that rollups, check-ins and alerts are kept; raw_days at least."
+        default=730,
+        ge=2,
+        le=3650,
+        description="Days that rollups, reports, check-ins and alerts are kept; raw_days at least.",
     )
     audit_days: int = Field(default=1461, ge=1096, le=36500, description="Days that the audit is kept.")
     tombstone_days: int = Field(
