@@ -27,7 +27,7 @@ def build() -> None:
     shutil.copytree(MODEL, release / "model")
     shutil.copy(UNIT, PAYLOAD)
     # beside the release: another word in the manual is no reason to restart a fleet
-    shutil.copy(ROOT / "docs" / "operations.md", PAYLOAD)
+    shutil.copy(ROOT / "docs" / "devices.md", PAYLOAD)
 
 
 def digest() -> str:
