@@ -120,11 +120,15 @@ def test_the_page_in_the_message_takes_the_answer_of_whoever_was_told(control: C
     assert (after["outcome"], after["closed_by"]) == ("false", f"link of alert {alert.id}")
 
 
-def test_a_guessed_page_is_refused_and_throttled(control: Control) -> None:
-    statuses = [control.as_role(None).get(f"/alerts/{secrets.token_urlsafe(18)}").status_code for _ in range(12)]
+def test_a_guessed_page_is_refused_and_throttled_in_words_for_people(control: Control) -> None:
+    answers = [control.as_role(None).get(f"/alerts/{secrets.token_urlsafe(18)}") for _ in range(12)]
 
-    assert statuses[0] == 404
-    assert statuses[-1] == 429
+    assert [answer.status_code for answer in answers] == [404] * 10 + [429] * 2
+    for answer, said in ((answers[0], "no lleva a ningún aviso"), (answers[-1], "Demasiados intentos")):
+        assert answer.headers["Content-Type"].startswith("text/html")
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert said in answer.text
+    assert int(answers[-1].headers["Retry-After"]) <= 61
 
 
 def test_a_site_has_its_wishes(control: Control) -> None:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import HTMLResponse
 
 from stressvision_control.dependencies import SessionDep
-from stressvision_control.errors import ThrottledError
+from stressvision_control.errors import PageError
 from stressvision_control.security import FailedAttempts
 from stressvision_store import alerts, audit
 from stressvision_store.alerts import AlertPlace
@@ -43,6 +43,8 @@ TEXTS = {
         "unknown": "No se sabe",
         "acknowledged": "Alguien ya lo atiende. ¿Qué resultó?",
         "closed": "Este aviso está cerrado. Gracias.",
+        "gone": "Este enlace no lleva a ningún aviso: no está completo, o el aviso ya se borró.",
+        "slow": "Demasiados intentos. Vuelva a intentarlo en un minuto.",
         "ask": "Acérquese al puesto, pregunte cómo está la persona y ofrézcale una pausa.",
     },
     "en": {
@@ -55,6 +57,8 @@ TEXTS = {
         "unknown": "Not known",
         "acknowledged": "Somebody sees to it. What came of it?",
         "closed": "This alert is closed. Thank you.",
+        "gone": "This link leads to no alert: it is not complete, or the alert has been deleted.",
+        "slow": "Too many attempts. Try again in a minute.",
         "ask": "Go to the station, ask how the person is, and offer a break.",
     },
 }
@@ -89,12 +93,17 @@ def _find(request: Request, session: SessionDep, key: str) -> AlertPlace:
     except NotFoundError:
         failures: FailedAttempts = request.app.state.failed_attempts
         wait_s = failures.record(request.client.host if request.client else "")
-        if wait_s:
-            raise ThrottledError(wait_s) from None
-        raise
+        headers = HEADERS | ({"Retry-After": str(wait_s)} if wait_s else {})
+        raise PageError(429 if wait_s else 404, _unknown("slow" if wait_s else "gone"), headers=headers) from None
     if place.alert.state == "suppressed":
-        raise NotFoundError("there is no such alert")
+        raise PageError(404, _unknown("gone"), headers=HEADERS)
     return place
+
+
+def _unknown(what: Literal["gone", "slow"]) -> str:
+    """In both languages: of an unknown link nobody knows the site."""
+    said = "".join(f'<p lang="{language}">{escape(words[what])}</p>' for language, words in TEXTS.items())
+    return _html("es", TEXTS["es"]["title"], said)
 
 
 def _page(session: SessionDep, place: AlertPlace) -> HTMLResponse:
@@ -111,12 +120,18 @@ def _page(session: SessionDep, place: AlertPlace) -> HTMLResponse:
     }.get(alert.state, (words["ask"], ("acknowledge", "true", "break_taken", "false")))
     buttons = "".join(f'<button name="answer" value="{each}">{escape(words[each])}</button>' for each in choices)
     body = (
-        f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(words['title'])}</title>"
-        "<style>body{font:1.1em/1.5 sans-serif;max-width:34em;margin:2em auto;padding:0 1em}"
-        "button{display:block;width:100%;font:inherit;padding:.8em;margin:.6em 0}</style>"
-        f"<h1>{escape(words['title'])}</h1><p><strong>{where}</strong></p><p>{escape(facts)}</p>"
+        f"<p><strong>{where}</strong></p><p>{escape(facts)}</p>"
         f'<p>{escape(head)}</p><form method="post">{buttons}</form>'
     )
-    return HTMLResponse(body, headers=HEADERS)
+    return HTMLResponse(_html(language, words["title"], body), headers=HEADERS)
+
+
+def _html(language: str, title: str, body: str) -> str:
+    return (
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title>"
+        "<style>body{font:1.1em/1.5 sans-serif;max-width:34em;margin:2em auto;padding:0 1em}"
+        "button{display:block;width:100%;font:inherit;padding:.8em;margin:.6em 0}</style>"
+        f"<h1>{escape(title)}</h1>{body}"
+    )
