@@ -190,7 +190,7 @@ def test_a_worker_process_tells_and_one_that_is_killed_is_made_up_for(
         change(database, "UPDATE alert_deliveries SET next_try_at = now() WHERE sent_at IS NULL")
         inbox.wait_s = 0.0
         worker.start()
-        wait_until(lambda: all(alert.state == "notified" for alert in rows(database)), "the second", timeout_s=20)
+        wait_until(lambda: all(alert.state == "notified" for alert in rows(database)), "the second", timeout_s=60)
         broker.stop()
         before = len(inbox.messages)
         open_episode(database, plant.devices[2])

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import func, select
 
 from stressvision_store import alerts_raising, alerts_sending
 from stressvision_store.alerts_sending import Message
@@ -64,7 +65,7 @@ class AlertLoop:
         self._engine, self._link, self._every_s = engine, link, every_s
         self._addressed = {each.channel.name: each for each in channels}
         self._channels = [each.channel for each in channels]
-        self._since = datetime.now(UTC) - LOOK_BACK
+        self._since: datetime | None = None
         self._forgot_s = 0.0
         self._flying: set[Future[None]] = set()
         self._stopping = threading.Event()
@@ -95,9 +96,7 @@ class AlertLoop:
 
     def turn(self) -> None:
         """Raise, escalate, and hand to the senders what is due, without waiting for them."""
-        began = datetime.now(UTC)
-        if self.raise_new():
-            self._since = max(self._since, began - OVERLAP)
+        self.raise_new()
         with transaction(self._engine) as session:
             metrics.ESCALATED.inc(alerts_raising.escalate(session, self._channels))
         if time.monotonic() - self._forgot_s > FORGET_EVERY_S:
@@ -107,14 +106,17 @@ class AlertLoop:
         self.send_due()
         metrics.TURNED.set(time.time())
 
-    def raise_new(self) -> bool:
-        """False while another worker is at it: what it leaves, should it hang or die, is looked for again."""
+    def raise_new(self) -> None:
+        """By the database's clock. What another worker is at is looked for again, should that one hang or die."""
         with transaction(self._engine) as session:
-            raised = alerts_raising.raise_alerts(session, self._channels, since=self._since)
-        for each in raised or ():
+            now = session.exec(select(func.now())).one()
+            raised = alerts_raising.raise_alerts(session, self._channels, since=self._since or now - LOOK_BACK)
+        if raised is None:
+            return
+        self._since = now - OVERLAP
+        for each in raised:
             why = each.because or ("told" if each.channels else "no_channel")
             metrics.RAISED.labels(why=why).inc()
-        return raised is not None
 
     def send_due(self) -> None:
         """Take no more than there are free senders, or what waits here would wait for a lease elsewhere."""
