@@ -63,7 +63,8 @@ def test_drain_gives_up_in_time_when_the_server_is_away(tmp_path):
     with sending_side(tmp_path / "spool", url, clock) as side:
         side.spool.append(window(clock.uptime_s))
         before = clock.uptime_s
-        assert make_sender(side, tmp_path, url).drain(3.0, sleep=clock.advance) == 1
+        make_sender(side, tmp_path, url).drain(3.0, sleep=clock.advance)
+        assert side.spool.status().events == 1
         assert clock.uptime_s - before <= 3.1
 
 
@@ -123,6 +124,24 @@ def test_stop_lets_seeing_close_what_is_open_and_sends_it(tmp_path):
         thread.join(20)
         assert not thread.is_alive()
         assert [event["reason"] for event in small.events.values()] == ["paused"]
+
+
+def test_a_server_that_falls_silent_at_the_end_holds_up_no_stop(tmp_path, monkeypatch):
+    monkeypatch.setattr("stressvision_agent.app.STOP_SENDING_S", 0.3)
+    monkeypatch.setattr("stressvision_agent.app.DRAIN_AT_STOP_S", 0.2)
+    silent = threading.Event()
+    with small_server() as small:
+        small.refuse = lambda events: silent.wait(10) and 503
+        agent = make_agent(tmp_path, small.url, failure=RuntimeError("no camera"))
+        agent._sender.uploader._events._http.timeout = 30
+        agent._directives.known = True
+        monkeypatch.setattr(Sender, "run", lambda self, stop: stop.wait())
+        agent.spool.append(gap(now_s()))
+        before_s = now_s()
+        assert agent.run() == 1
+        took_s = now_s() - before_s
+        silent.set()
+    assert took_s < 8
 
 
 def test_an_agent_that_starts_on_a_full_disk_begins_when_there_is_room(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Protocol
 
 from stressvision_agent.classify import FaceClassifier
@@ -72,6 +72,7 @@ class Agent:
         self.stop = threading.Event()
         self.failure: Exception | None = None
         self._ended = threading.Event()
+        self._drain_s = DRAIN_AT_END_S
         self._clock = clock
         self._resources = ExitStack()
         with ExitStack() as resources:
@@ -115,7 +116,7 @@ class Agent:
     def run(self) -> int:
         """See and send until `stop` or the end of the source; return how many events are left in the spool."""
         # daemons: a driver or a server that holds one of them up cannot keep the process
-        sender = threading.Thread(target=self._sender.run, args=(self._ended,), name="send", daemon=True)
+        sender = threading.Thread(target=self._send, name="send", daemon=True)
         seer = threading.Thread(target=self._see, name="see", daemon=True)
         updater = threading.Thread(target=self._update, name="update", daemon=True)
         with self._resources:
@@ -126,23 +127,28 @@ class Agent:
             notify("READY=1")
             self._watch(seer)
             notify("STOPPING=1")
-            asked = self.stop.is_set()
+            if self.stop.is_set() or self.failure:
+                self._drain_s = DRAIN_AT_STOP_S
             self.stop.set()
             self._directives.changed.set()
             seer.join(STOP_SEEING_S)
             updater.join(STOP_UPDATING_S)
             self._ended.set()
             self.spool.appended.set()
-            sender.join(STOP_SENDING_S)
+            sender.join(STOP_SENDING_S + self._drain_s)
             if sender.is_alive():
                 log.warning("the server holds up the stop; what waits stays in the spool")
-                return self.spool.status().events
-            return self._sender.drain(DRAIN_AT_STOP_S if asked or self.failure else DRAIN_AT_END_S)
+            return self.spool.status().events
 
     def handle_signals(self) -> None:
         """SIGTERM and SIGINT stop cleanly. Call from the main thread."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop.set())
+
+    def _send(self) -> None:
+        self._sender.run(self._ended)
+        with suppress(sqlite3.ProgrammingError):  # the stop did not wait for it, and has closed the spool
+            self._sender.drain(self._drain_s)
 
     def _see(self) -> None:
         try:

@@ -69,14 +69,12 @@ class Sender:
         self.spool.flush()
         return LONGEST_WAIT_S
 
-    def drain(self, within_s: float, sleep: Callable[[float], None] = time.sleep) -> int:
-        """Send what waits for at most `within_s`; return how many events are left."""
+    def drain(self, within_s: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Send what waits, beginning nothing new after `within_s`."""
         until_s = self.clock.monotonic() + within_s
         while self.spool.status().events:
-            wait_s = self.uploader.step()
-            left_s = until_s - self.clock.monotonic()
-            if wait_s >= left_s:
+            wait_s = self._attempt(self.uploader.step)
+            if wait_s >= until_s - self.clock.monotonic():
                 break
             if wait_s:
                 sleep(wait_s)
-        return self.spool.status().events
