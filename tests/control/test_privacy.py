@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from stressvision_contracts.labels import COMPANY5
 from stressvision_control.cli.app import app
-from stressvision_control.privacy.words import COLUMNS
+from stressvision_control.privacy.words import COLUMNS, STATES, WORDS
+from stressvision_store import alert_tables
+from stressvision_store.profiles import STRICTEST_FIRST
 from support.control import Control
 from support.person import Person, person
 
@@ -33,6 +36,13 @@ def stressvision(control: Control, person: Person, monkeypatch: pytest.MonkeyPat
     return run
 
 
+def test_values_of_closed_sets_have_names_for_people() -> None:
+    alerts = {*alert_tables.STATES, *alert_tables.OUTCOMES, *alert_tables.SUPPRESSIONS}
+    assert {*alerts, *COMPANY5, *STRICTEST_FIRST} <= STATES["es"].keys() == STATES["en"].keys()
+    assert COLUMNS["es"].keys() == COLUMNS["en"].keys()
+    assert WORDS["es"].keys() == WORDS["en"].keys()
+
+
 def test_an_export_is_json_and_two_pages(stressvision, person: Person, tmp_path: Path) -> None:
     stressvision("privacy", "export", person.pseudonym, "--reason", REASON, "--out", "out")
 
@@ -40,7 +50,7 @@ def test_an_export_is_json_and_two_pages(stressvision, person: Person, tmp_path:
     spanish, english = ((tmp_path / f"out/data.{language}.html").read_text() for language in ("es", "en"))
     assert data["person"]["name"] == "Ana Quispe"
     assert data["looks"][-1]["action"] == "privacy.export", "this very look"
-    assert "Señales de cansancio" in spanish
+    assert "Signos de cansancio" in spanish
     assert "Signs of tiredness" in english
     assert "Ana Quispe" in spanish
     assert "http" not in spanish.replace("http-equiv", ""), "nothing from elsewhere"
@@ -134,6 +144,9 @@ def test_a_page_has_no_word_of_the_other_language_and_tells_local_time(
     heads = set(re.findall(r'<th scope="\w+">([^<]*)</th>', page))
     untold = {head for head in heads if head.lower().replace(" ", "_") in COLUMNS["en"]}
     assert untold == set(), "a column by its name in the database"
+    sections = json.loads((tmp_path / "out/data.json").read_text())["counts"]
+    assert [name for name in sections if f"<h2>{name.replace('_', ' ')} (" in page] == [], "nor a section"
+    assert "<td>seguridad</td>" in page, "a profile has a name for people"
     assert {"Aviso", "Entrada", "Qué hizo"} <= heads
     assert "07:55" in page, "the check-in, in Lima"
     assert "12:55" not in page

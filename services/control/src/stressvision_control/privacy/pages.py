@@ -24,11 +24,16 @@ _LISTED: Final[Mapping[str, Sequence[str]]] = {
     "check_ins": ("site", "area", "station", "checked_in_at", "checked_out_at"),
     "pictures": ("added_at", "label", "width", "height", "removed_at"),
     "alerts": ("opened_at", "condition", "state", "outcome", "acknowledged_by", "closed_by", "suppressed_because"),
+    "published_members": ("site", "area", "shift", "shift_date", "published_at"),
     "person_looks": ("officer", "reason", "since", "until", "ended_at"),
     "objections": ("raised_at", "text", "state", "ended_at", "decided_by", "decision"),
     "personal_links": ("made_at", "made_by", "expires_at", "revoked_at"),
     "looks": ("at", "actor", "action", "subject", "reason"),
 }
+_CALLED: Final = {"action": ACTIONS} | dict.fromkeys(
+    ("state", "outcome", "condition", "label", "suppressed_because", "site_profile"), STATES
+)
+"""Columns whose values have names for people."""
 _JSON_ONLY: Final = frozenset({"five_minutes", "observations"})
 _LONGEST_DATE: Final = 10
 
@@ -54,9 +59,8 @@ class _Voice:
             return "–"
         if isinstance(value, bool):
             return self.say("yes" if value else "no")
-        words = {"action": ACTIONS, "state": STATES, "outcome": STATES, "condition": STATES}.get(name)
-        if words is not None:
-            return escape(words[self.language].get(str(value), str(value)))
+        if name in _CALLED:
+            return escape(_CALLED[name][self.language].get(str(value), str(value)))
         return escape(self._moment(str(value)))
 
     def _moment(self, said: str) -> str:
