@@ -119,7 +119,7 @@ class Work:
     def ensure_partitions(self) -> None:
         engine = self._resources.engine
         with transaction(engine) as session:
-            made = partitions.ensure_partitions(session)
+            made = partitions.ensure_partitions(session, days_back=min(partitions.DAYS_BACK, self._settings.raw_days))
         metrics.PARTITIONS_MADE.inc(made)
         for day in partitions.days_of_strays(engine, days_back=self._settings.raw_days):
             with transaction(engine) as session:
