@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from stressvision_store import access_export
+from stressvision_store import access_export, erasure
 from stressvision_store.session import transaction
 from support.person import MORNING, Person, person
 
@@ -32,6 +33,17 @@ def test_everything_of_the_person_is_in_it(person: Person) -> None:
     assert found["assignments"][0]["shift"] == "morning"
     assert [row["action"] for row in found["looks"]] == ["employee.read"]
     json.dumps(found)
+
+
+def test_nobody_is_erased_in_the_middle_of_it(person: Person) -> None:
+    with transaction(person.database.engine("control")) as session:
+        access_export.collect(session, person.id)
+        with (
+            pytest.raises(OperationalError, match="lock timeout"),
+            transaction(person.database.engine("control")) as erasing,
+        ):
+            erasing.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            erasure.erase(erasing, person.id, confirm=person.pseudonym, actor="Ana", reason="asked for in writing")
 
 
 def test_nothing_of_anybody_else_is_in_it(person: Person) -> None:

@@ -78,8 +78,11 @@ _OWN_SECTION = frozenset({"consents", "assignments", "check_ins", "employee_name
 
 
 def collect(session: Session, employee_id: int) -> dict[str, Any]:
-    """Everything, as JSON can carry it. Times in UTC; of five minutes and shifts in ms, probabilities in ppm."""
-    employee = one(session, Employee, employee_id, "employee")
+    """Everything, as JSON can carry it. Times in UTC; of five minutes and shifts in ms, probabilities in ppm.
+
+    An erasure waits until the transaction ends: what is called complete is not half of it.
+    """
+    employee = one(session, Employee, employee_id, "employee", lock=True)
     site = one(session, Site, employee.site_id, "site")
     key = {"employee_id": employee_id}
     sections = {name: _rows(session, statement, key) for name, statement in _SECTIONS.items()}
