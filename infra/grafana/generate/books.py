@@ -77,7 +77,7 @@ def _unattributed(board: Dashboard) -> None:
     board.with_panel(
         listing(
             "Tiempo sin atribuir / Unattributed time",
-            "Tiempo captado que no se pudo atribuir, y por qué: corrija el cuadrante. / "
+            "Tiempo captado que no se pudo atribuir, y por qué: corrija los turnos asignados. / "
             "Captured time that could not be attributed, and why: mend the roster.",
             Sql(OPERATIONS, """
 SELECT day_at, reason, windows, hours FROM ops.unattributed

@@ -64,7 +64,7 @@ def changes() -> list[AnnotationQuery]:
 SELECT at AS time, text, kind AS tags FROM hr.annotations
 WHERE kind = '{kind}' AND site IN (${{site:sqlstring}}) AND $__timeFilter(at) ORDER BY at""")
         for kind, title, paint in (
-            ("roster", "Cuadrante / Roster", GREY),
+            ("roster", "Turnos asignados / Roster", GREY),
             ("policy", "Política / Policy", WITHHELD),
             ("model", "Modelo / Model", FATIGUE),
         )

@@ -82,7 +82,7 @@ def add_alerts_to_people(board: Dashboard) -> None:
             {
                 "rule": unit("string", title="Regla / Rule"),
                 "alerts": unit("none", title="Avisos / Alerts"),
-                "suppressed": unit("none", title="Suprimidos / Suppressed"),
+                "suppressed": unit("none", title="No enviados / Suppressed"),
                 "acknowledged": unit("percentunit", decimals=0, title="Atendidos / Acknowledged"),
                 "judged": unit("none", title="Con veredicto / Judged"),
                 "right_share": unit("percentunit", decimals=0, title="Aciertos / Right"),
