@@ -10,35 +10,9 @@ import numpy as np
 
 from support.control import Control
 from support.faces import made_up_face
+from support.recipes import small
 
-RECIPE = """
-seed = 1
-epochs = 12
-batch = 16
-threads = 1
-select = "last"
-[architecture]
-name = "plain-residual"
-stem_filters = 8
-dropout = 0.0
-[[architecture.stages]]
-filters = 8
-blocks = 1
-stride = 2
-[[architecture.stages]]
-filters = 16
-blocks = 1
-stride = 2
-[[heads]]
-classes = "company5"
-labels = "fer2013"
-[optimiser]
-rate = 0.05
-momentum = 0.9
-warmup_epochs = 0.5
-average = 0.9
-"""
-"""Small enough to be trained in seconds."""
+RECIPE = small('[[heads]]\nclasses = "company5"\nlabels = "fer2013"', top='select = "last"')
 
 LABELS = ("neutral", "stress", "sad", "happy", "fatigue")
 

@@ -83,6 +83,11 @@ def test_pictures_alone_are_enough_and_nothing_is_not(tmp_path: Path) -> None:
         extend(None, [], tmp_path / "none")
 
 
+def test_too_few_people_for_three_splits_are_refused_before_anything_is_learnt(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="4 faces of too few people: none is left for"):
+        extend(None, [write_pictures(tmp_path / "new", people=2)], tmp_path / "data")
+
+
 def test_a_picture_that_cannot_be_read_is_left_out_and_not_named(base: Path, tmp_path: Path) -> None:
     pictures = write_pictures(tmp_path / "new", people=4)
     (pictures.folder / f"{0:064x}").write_bytes(b"no picture")

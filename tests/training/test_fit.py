@@ -18,46 +18,18 @@ from typer.testing import CliRunner
 
 from stressvision_contracts.manifest import read_manifest
 from stressvision_training.cli import app
-from stressvision_training.data.rows import SourceError
 from support.faces import write_custom, write_fer2013
+from support.recipes import small
 
-RECIPE = """
-seed = 1
-epochs = 8
-batch = 16
-threads = 1
-precision = "float32"
-[architecture]
-name = "plain-residual"
-stem_filters = 8
-dropout = 0.0
-[[architecture.stages]]
-filters = 8
-blocks = 1
-stride = 2
-[[architecture.stages]]
-filters = 16
-blocks = 1
-stride = 2
-[[heads]]
-classes = "fer7"
-labels = "fer2013"
-[[heads]]
-classes = "expressions9"
-labels = "mixture"
-votes = 0.2
+RECIPE = small(
+    epochs=8,
+    more="""
 [[phases]]
 until = 1
 side = 32
 [[phases]]
 until = 8
 side = 48
-[optimiser]
-rate = 0.05
-momentum = 0.9
-decay = 0.001
-warmup_epochs = 0.5
-average = 0.9
 [rows]
 custom_repeat = 2
 [augmentation]
@@ -69,7 +41,8 @@ contrast = 0.1
 brightness = 0.1
 erase = 0.1
 webcam = 0.1
-"""
+""",
+)
 
 pytestmark = pytest.mark.train
 
@@ -176,15 +149,6 @@ def test_keras_takes_the_backend_that_is_asked_for(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert json.loads((folder / "jax" / "experiment_config.json").read_text())["backend"] == "jax"
     assert _records(folder / "jax")[-1]["accuracy"] > 0.5
-
-
-def test_another_recipe_does_not_go_on_in_the_same_folder(run: Path, folder: Path) -> None:
-    from stressvision_training.fitting.fit import fit
-
-    other = folder / "other.toml"
-    other.write_text(RECIPE.replace("seed = 1", "seed = 2"))
-    with pytest.raises(SourceError, match="another recipe or other data"):
-        fit(other, folder / "data", run)
 
 
 def test_the_manifest_says_what_the_model_is(model: Path) -> None:

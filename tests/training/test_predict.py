@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from stressvision_agent.cli import app as agent_app
 from stressvision_contracts.labels import COMPANY5
 from stressvision_training.cli import app
+from stressvision_training.trial.predict import SCREEN, Face, Picture, draw
 
 MODEL = Path(__file__).parents[2] / "models" / "stressvision" / "model_int8.tflite"
 
@@ -94,3 +95,13 @@ def test_a_person_reads_a_table(portrait: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["predict", str(MODEL), str(portrait), "--out", str(tmp_path)])
     assert "apparent" in done.stdout
     assert "happy" in done.stdout
+
+
+def test_a_large_picture_is_drawn_small_with_its_boxes_in_place() -> None:
+    wide = np.zeros((1000, 5000), np.uint8)
+    face: Face = {"box": [4000, 500, 300, 300], "label": "sad", "probabilities": {"sad": 1.0}}
+    figure = draw(Picture(np.dstack([wide] * 3), wide), [face])
+    photo = figure.axes[0]
+    assert photo.images[0].get_array().shape == (320, SCREEN, 3)
+    assert (photo.get_xlim(), photo.get_ylim()) == ((-0.5, 4999.5), (999.5, -0.5))
+    assert photo.patches[0].get_xy() == (4000, 500)

@@ -11,6 +11,7 @@ from stressvision_training.data.rows import SourceError
 from stressvision_training.evaluation.predictor import answers, as_probabilities, predictor, scheme_of
 from stressvision_vision.bare import SPANS, InputRange, in_range
 from stressvision_vision.classifier import ModelError
+from support.datasets import blank_faces
 
 pytestmark = [
     pytest.mark.train,
@@ -172,6 +173,31 @@ def test_what_fits_no_scheme_is_named(tmp_path: Path) -> None:
     (tmp_path / "no.tflite").write_bytes(b"not a model")
     with pytest.raises(ModelError, match=r"no\.tflite"):
         predictor(tmp_path / "no.tflite", None)
+
+
+def test_a_network_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+    import keras
+
+    class Odd(keras.layers.Layer):  # type: ignore[misc]  # keras has no types
+        """Known to whoever trained it alone."""
+
+    whole = _saved(tmp_path / "m.keras")
+    (tmp_path / "cut.keras").write_bytes(whole.read_bytes()[:2000])
+    with pytest.raises(SourceError, match=r"cut\.keras: not a \.keras file, or cut off; copy it again"):
+        predictor(tmp_path / "cut.keras", None)
+    keras.Sequential([keras.Input((48, 48, 1)), Odd(), keras.layers.Flatten()]).save(tmp_path / "odd.keras")
+    with pytest.raises(SourceError, match=r"odd\.keras: not a Keras model that can be loaded here"):
+        predictor(tmp_path / "odd.keras", None)
+
+
+def test_answers_that_are_no_numbers_are_no_figures(tmp_path: Path) -> None:
+    import keras
+
+    network = keras.models.load_model(_saved(tmp_path / "m.keras"))
+    network.set_weights([np.full_like(weight, np.nan) for weight in network.get_weights()])
+    network.save(tmp_path / "broken.keras")
+    with pytest.raises(SourceError, match="answers to 3 of 3 faces are no numbers; it is broken"):
+        answers(predictor(tmp_path / "broken.keras", None), blank_faces(["sad"] * 3, scheme="fer7"))
 
 
 def test_rows_that_sum_to_one_are_left_alone() -> None:

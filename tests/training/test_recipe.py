@@ -25,6 +25,11 @@ def test_a_shipped_recipe_ends_at_the_size_that_devices_feed(path: Path) -> None
         ("dropout = 0.15", 'dropout = "much"', r"\$.architecture.dropout"),
         ('name = "plain-residual"', 'name = "plain"', "Invalid value 'plain'"),
         ('classes = "fer7"', 'classes = "expressions9"', "two heads"),
+        (
+            "[optimiser]",
+            "[[phases]]\nuntil = 3\nside = 32\n[optimiser]",
+            r"phases end at .*3\]; they must rise",
+        ),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:

@@ -2,22 +2,28 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from stressvision_contracts.labels import FER7, LABELS, LabelScheme
+from stressvision_training.cli import app
 from stressvision_training.data.dataset import Dataset
+from stressvision_training.data.prepare import Preparation, prepare
 from stressvision_training.data.rows import SourceError
 from stressvision_training.evaluation.evaluate import measure, recalls, summary, summary_intervals
 from stressvision_training.evaluation.paired import compared
 from stressvision_training.evaluation.results import append
 from stressvision_training.evaluation.tables import report_tables
 from stressvision_training.evaluation.truth import truth_for
+from support.faces import write_custom
 
+MODELS = Path(__file__).parents[2] / "models"
 ROWS = 140
 VOTED = {"neutral": 0, "happy": 1, "surprise": 2, "sad": 3, "angry": 4, "disgust": 5, "fear": 6}
 
@@ -129,3 +135,39 @@ def test_the_spread_over_persons_is_told_where_there_are_enough(persons: int, sa
     assert ("accuracy per person" in text) == bool(persons)
     assert says in text
     assert (f"{persons} of {persons} persons have 2 faces" in text) == bool(persons)
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return prepared company pictures, all of them tired or alert."""
+    where = tmp_path_factory.mktemp("company")
+    write_custom(where / "pictures", people=12)
+    prepare(Preparation(custom=where / "pictures"), where / "data")
+    return where / "data"
+
+
+def _evaluate(model: str, *options: object) -> tuple[int, str]:
+    asked = ["evaluate", str(MODELS / model), *map(str, options)]
+    done = CliRunner().invoke(app, asked)
+    return done.exit_code, " ".join(done.output.split())
+
+
+def test_a_split_without_a_label_of_the_model_is_said_to_be(company: Path) -> None:
+    code, output = _evaluate("stressvision-fer7", "--data", company)
+    assert (code, "no row of test has a label of fer7, so" in output) == (1, True), output
+
+
+def test_a_set_of_one_class_is_judged_on_that_class(company: Path, tmp_path: Path) -> None:
+    code, output = _evaluate("stressvision", "--data", company, "--json", "--out", tmp_path)
+    assert code == 0, output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["macro_recall"] == report["per_class"]["fatigue"]["recall"]
+    assert set(report["intervals"]["recall"]) == {"fatigue"}
+
+
+def test_a_file_of_other_columns_is_refused_before_anything_is_judged(company: Path, tmp_path: Path) -> None:
+    (tmp_path / "results.csv").write_text("day,model\n")
+    options = ("--data", company, "--record", tmp_path / "results.csv", "--out", tmp_path / "figures")
+    code, output = _evaluate("stressvision", *options)
+    assert (code, "has the columns day, model" in output) == (1, True), output
+    assert not (tmp_path / "figures").exists()

@@ -9,44 +9,10 @@ import pytest
 
 from stressvision_contracts.manifest import read_manifest
 from support.faces import write_custom, write_fer2013
+from support.recipes import small
 
 SCRIPT = Path(__file__).parents[2] / "training" / "ship.sh"
-RECIPE = """
-seed = 1
-epochs = 10
-batch = 16
-threads = 1
-select = "last"
-[architecture]
-name = "plain-residual"
-stem_filters = 8
-dropout = 0.0
-[[architecture.stages]]
-filters = 8
-blocks = 1
-stride = 2
-[[architecture.stages]]
-filters = 16
-blocks = 1
-stride = 2
-[[heads]]
-classes = "fer7"
-labels = "fer2013"
-smoothing = 0.1
-[[heads]]
-classes = "expressions9"
-labels = "mixture"
-votes = 0.2
-smoothing = 0.1
-[optimiser]
-rate = 0.05
-momentum = 0.9
-decay = 0.001
-warmup_epochs = 0.5
-average = 0.9
-[distillation]
-share = 0.3
-"""
+RECIPE = small(epochs=10, top='select = "last"', more="[distillation]\nshare = 0.3")
 
 
 @pytest.mark.train

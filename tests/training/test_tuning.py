@@ -88,7 +88,7 @@ def test_a_run_killed_between_legs_ends_in_the_same_weights(data: Path, tmp_path
     asked = (RECIPES / "vggface-finetune.toml", data)
     with pytest.raises(_KilledError):
         fit(*asked, tmp_path / "killed", until_second, changes=changes)
-    assert said[0]["begins"] == f"with pretrained weights, {tmp_path / 'donor.keras'}"
+    assert said[0]["says"] == f"begins with pretrained weights, {tmp_path / 'donor.keras'}"
     fit(*asked, tmp_path / "killed", changes=changes)
     fit(*asked, tmp_path / "whole", changes=changes)
     killed, whole = (load_network(tmp_path / run / "final_model.keras").get_weights() for run in ("killed", "whole"))

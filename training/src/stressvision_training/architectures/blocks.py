@@ -15,12 +15,14 @@ def normalised(x: Any, activation: Activation | None = "relu", gain: str = "ones
     return x if activation is None else layers.ReLU(6 if activation == "relu6" else None)(x)
 
 
-def convolved(x: Any, filters: int, kernel: int = 3, stride: int = 1, activation: Activation | None = "relu") -> Any:
-    """Return `x` after a convolution without bias, batch normalisation and an activation."""
+def convolved(
+    x: Any, filters: int, kernel: int = 3, stride: int = 1, activation: Activation | None = "relu", gain: str = "ones"
+) -> Any:
+    """Return `x` after a convolution without bias, batch normalisation whose scale begins as `gain`, and activation."""
     from keras import layers
 
     options = {"padding": "same", "use_bias": False, "kernel_initializer": "he_normal"}
-    return normalised(layers.Conv2D(filters, kernel, stride, **options)(x), activation)
+    return normalised(layers.Conv2D(filters, kernel, stride, **options)(x), activation, gain)
 
 
 def coloured(faces: Any) -> Any:

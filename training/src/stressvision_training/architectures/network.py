@@ -1,7 +1,8 @@
 """A trained network: load it, ask it, and cut from it the model of one label scheme that is exported."""
 
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,9 @@ from stressvision_training.architectures import Architecture, build
 from stressvision_training.classes import HEAD_CLASSES, HeadClasses, serves, summing_matrix
 from stressvision_training.data.rows import SourceError, at_side
 
-BATCH = 256
+BATCH: Final = 256
+LONGEST: Final = 400
+"""Characters of what Keras says when it cannot load a network: before its point it prints the whole of it."""
 
 
 def load_network(path: Path) -> Any:
@@ -20,10 +23,12 @@ def load_network(path: Path) -> Any:
 
     import stressvision_training.architectures.normalisation  # noqa: F401 - Keras finds its layer by being told of it
 
+    if path.is_file() and not zipfile.is_zipfile(path):
+        raise SourceError(f"{path}: not a .keras file, or cut off; copy it again")
     try:
         return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError) as error:
-        raise SourceError(f"{path}: not a Keras model: {error}") from error
+    except (ValueError, TypeError, OSError) as error:  # a layer that Keras does not know is a TypeError
+        raise SourceError(f"{path}: not a Keras model that can be loaded here: {str(error)[-LONGEST:]}") from error
 
 
 def heads_of(network: Any) -> list[HeadClasses]:

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from stressvision_training.architectures.blocks import convolved
 from stressvision_training.bounds import Positive, Share, Side
 
 
@@ -35,7 +36,7 @@ class PlainResidual(
         from keras import layers
 
         x = layers.Rescaling(1 / 64, -2.0, name="normalise")(faces)
-        x = _conv(x, self.stem_filters, kernel=self.stem_kernel, stride=self.stem_stride)
+        x = convolved(x, self.stem_filters, self.stem_kernel, self.stem_stride)
         for stage in self.stages:
             for number in range(stage.blocks):
                 x = _block(x, stage.filters, stride=stage.stride if number == 0 else 1)
@@ -43,23 +44,13 @@ class PlainResidual(
         return layers.Dropout(self.dropout, name="dropout")(x)
 
 
-def _conv(x: Any, filters: int, *, kernel: int = 3, stride: int = 1, relu: bool = True, gain: str = "ones") -> Any:
-    from keras import layers
-
-    from stressvision_training.architectures.normalisation import FusedBatchNormalization
-
-    x = layers.Conv2D(filters, kernel, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(x)
-    x = FusedBatchNormalization(momentum=0.97, gamma_initializer=gain)(x)
-    return layers.ReLU()(x) if relu else x
-
-
 def _block(x: Any, filters: int, *, stride: int) -> Any:
     """A block begins as its shortcut: the last scale is zero (Goyal et al. 2017, section 5.1)."""
     from keras import layers
 
-    y = _conv(_conv(x, filters, stride=stride), filters, relu=False, gain="zeros")
+    y = convolved(convolved(x, filters, stride=stride), filters, activation=None, gain="zeros")
     if stride > 1:
         x = layers.AveragePooling2D(stride, padding="same")(x)
     if stride > 1 or x.shape[-1] != filters:
-        x = _conv(x, filters, kernel=1, relu=False)
+        x = convolved(x, filters, 1, activation=None)
     return layers.ReLU()(layers.Add()([x, y]))

@@ -27,21 +27,22 @@ def evaluate(
 ) -> None:
     """Judge a model on one split; an INT8 file is run by the classifier that devices use."""
     from stressvision_training.evaluation.evaluate import evaluate as run
+    from stressvision_training.evaluation.results import append, check
 
     try:
+        if record is not None:
+            check(record)
         asked: LabelScheme | None = labels.scheme if labels else None
         found = run(model, data, split, asked, against=against, input_range=input_range.value if input_range else None)
+        if out is not None:
+            from stressvision_training.evaluation.figures import write_figures
+
+            write_figures(out, found)
+            (out / "report.json").write_text(json.dumps(found.report, indent=2) + "\n")
+        if record is not None:
+            append(record, found.report)
     except (ValueError, OSError) as error:
         raise fail(error) from error
-    if out is not None:
-        from stressvision_training.evaluation.figures import write_figures
-
-        write_figures(out, found)
-        (out / "report.json").write_text(json.dumps(found.report, indent=2) + "\n")
-    if record is not None:
-        from stressvision_training.evaluation.results import append
-
-        append(record, found.report)
     if as_json:
         print(json.dumps(found.report))
         return

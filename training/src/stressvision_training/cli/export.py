@@ -29,7 +29,7 @@ def export(
     try:
         scheme = labels.scheme if labels else None
         manifest, gates = run(run_folder, out, version, data, scheme, formats_of(formats))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         raise fail(error) from error
     if as_json:
         print(msgspec.json.encode({"manifest": manifest, "gates": gates}).decode())

@@ -33,8 +33,8 @@ def fit(
         task = progress.add_task("starting", total=1.0)
 
         def report(record: dict[str, Any]) -> None:
-            if "begins" in record:
-                console.print(f"begins {record['begins']}", highlight=False, soft_wrap=True)
+            if "says" in record:
+                console.print(record["says"], highlight=False, soft_wrap=True)
             elif "share" in record:
                 progress.update(task, completed=record["share"], description=f"epoch {record['epoch']}")
             elif as_json:

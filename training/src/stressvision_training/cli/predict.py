@@ -43,11 +43,12 @@ def predict(
             failed = True
             continue
         faces = faces_in(picture, asked, reader)
-        drawn = out / f"{image.stem}-predicted.png"  # which is no picture that was given, should `out` be their folder
-        if drawn in written:
-            drawn = out / f"{image.stem}-predicted-{len(written) + 1}.png"  # of the same name in another folder
+        drawn = _drawing_of(image, out, written)
         written.add(drawn)
-        draw(picture, faces).savefig(drawn, dpi=120)
+        try:
+            draw(picture, faces).savefig(drawn, dpi=120)
+        except OSError as error:
+            raise fail(error) from error
         if as_json:
             print(json.dumps({"file": str(image), "faces": faces}))
         for face in faces:
@@ -60,3 +61,9 @@ def predict(
     if failed:
         console.print("some pictures could not be read; the others were classified")
         raise typer.Exit(1)
+
+
+def _drawing_of(image: Path, out: Path, written: set[Path]) -> Path:
+    """Return where to draw: no picture that was given, should `out` be their folder, nor one of its name elsewhere."""
+    drawn = out / f"{image.stem}-predicted.png"
+    return out / f"{image.stem}-predicted-{len(written) + 1}.png" if drawn in written else drawn

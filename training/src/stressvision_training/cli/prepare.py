@@ -1,7 +1,6 @@
 """`prepare`: sources into one data folder."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,15 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from stressvision_training.cli.shared import Json, console, fail
+from stressvision_training.cli.shared import Json, Labels, console, fail
 from stressvision_training.data.rows import SourceError
-
-
-class Labels(StrEnum):
-    """The label schemes, as an option's choices."""
-
-    COMPANY5 = "company5"
-    FER7 = "fer7"
 
 
 def prepare(
@@ -64,7 +56,7 @@ def prepare(
         fer2013=fer2013,
         ferplus=ferplus,
         custom=custom,
-        scheme=labels.value,
+        scheme=labels.scheme,
         seed=seed,
         size=size,
         crop=crop,

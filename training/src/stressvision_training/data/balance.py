@@ -1,7 +1,6 @@
 """Even out classes of unequal size: by weights, by drawing rare ones more often, or by varied copies of them."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -100,14 +99,6 @@ def classes_of(data: Dataset) -> NDArray[np.str_]:
     """Return the class of its scheme for each row of `data`, `alert` where a picture has none."""
     names = {label: class_of(label, data.scheme) for label in set(data.labels.tolist())}
     return np.array([names[label] for label in data.labels.tolist()])
-
-
-def class_counts(rows: Sequence[Row], splits: Sequence[str], scheme: LabelScheme) -> dict[str, Counter[str]]:
-    """Return the rows per split and class of `scheme`."""
-    found: dict[str, Counter[str]] = {}
-    for row, split in zip(rows, splits, strict=True):
-        found.setdefault(split, Counter())[class_of(row.label, scheme)] += 1
-    return found
 
 
 def _copy(row: Row, number: int, seed: int) -> Row:

@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from stressvision_contracts.labels import LABELS, LabelScheme
-from stressvision_training.data.balance import class_counts
+from stressvision_contracts.labels import LabelScheme
+from stressvision_training.data.counting import NEEDED, missing_classes, row_counts
 from stressvision_training.data.custom import read_custom
 from stressvision_training.data.dataset import Dataset, read_dataset, read_frozen, read_metadata, write_dataset
 from stressvision_training.data.duplicates import near_duplicates
@@ -18,7 +18,6 @@ from stressvision_training.data.rows import SIDE, Row, Tick, silent
 from stressvision_training.data.splits import NONE, SHARES, assign, near_facts
 
 SEED: Final = 2013
-NEEDED: Final = ("train", "validation", "test")
 
 
 class Pictures(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +40,8 @@ def extend(
     """Write `out` from the prepared folder `base` and folders of company pictures; return its metadata.
 
     Rows of `base` keep their splits, and whoever an earlier deal's index `frozen` names keeps that one. Pictures that
-    cannot be used are left out and counted in the metadata.
+    cannot be used are left out and counted in the metadata. `SourceError` when a split would be empty: better now than
+    when hours of training are to be judged.
     """
     before = None if base is None else read_dataset(base)
     if before is not None and before.scheme != scheme:
@@ -57,6 +57,11 @@ def extend(
     tick("looking for near-duplicates", 0, 0)
     near = near_duplicates(np.stack([row.image for row in rows])) if len(rows) > 1 else NONE
     dealt = assign(rows, seed, near, frozen=known)
+    empty = [split for split in NEEDED if split not in dealt[0]]
+    if empty:
+        raise SourceError(
+            f"{len(rows)} faces of too few people: none is left for {' and '.join(empty)}; add pictures of others"
+        )
     facts: dict[str, Any] = {
         "seed": seed,
         "size": size,
@@ -65,20 +70,11 @@ def extend(
         "dropped": dict(Counter(reason for reason in dealt[2] if reason)),
         "skipped": refusals.facts() | {"examples": {}},  # they name files of people
         "near_duplicates": near_facts(rows, dealt, near),
-        "warnings": _warnings(rows, dealt[0], scheme),
+        "warnings": missing_classes(rows, dealt[0], scheme),
         "rows": len(rows),
-        "counts": counts_of(rows, dealt[0]),
+        "counts": row_counts(rows, dealt[0]),
     }
     return write_dataset(out, scheme, rows, dealt, facts)
-
-
-def counts_of(rows: list[Row], splits: list[Any]) -> list[dict[str, Any]]:
-    """Return how many rows of each split, source and label there are."""
-    kinds = Counter((split, row.source, row.label) for split, row in zip(splits, rows, strict=True))
-    return [
-        {"split": split, "source": source, "label": label, "rows": number}
-        for (split, source, label), number in sorted(kinds.items())
-    ]
 
 
 def _rows(data: Dataset) -> list[Row]:
@@ -96,13 +92,3 @@ def _rows(data: Dataset) -> list[Row]:
         )
         for i in np.flatnonzero(~data.augmented)
     ]
-
-
-def _warnings(rows: list[Row], splits: list[Any], scheme: LabelScheme) -> list[str]:
-    by_split = class_counts(rows, splits, scheme)
-    found = []
-    for split in NEEDED:
-        missing = [name for name in LABELS[scheme] if not by_split.get(split, Counter())[name]]
-        if missing:
-            found.append(f"{split} has no picture of {', '.join(missing)}")
-    return found

@@ -8,8 +8,9 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from stressvision_contracts.labels import LABELS, LabelScheme
-from stressvision_training.data.balance import class_counts, fill_classes
+from stressvision_contracts.labels import LabelScheme
+from stressvision_training.data.balance import fill_classes
+from stressvision_training.data.counting import missing_classes, row_counts
 from stressvision_training.data.custom import read_custom
 from stressvision_training.data.dataset import file_digest, read_frozen, write_dataset
 from stressvision_training.data.duplicates import near_duplicates
@@ -17,7 +18,7 @@ from stressvision_training.data.fer2013 import OFFICIAL_ROWS, read_fer2013
 from stressvision_training.data.ferplus import add_votes
 from stressvision_training.data.refusals import Refusals, SourceError
 from stressvision_training.data.rows import SIDE, Row, Tick, silent
-from stressvision_training.data.splits import NONE, SHARES, VALIDATION_SHARE, Dealt, Split, assign, near_facts
+from stressvision_training.data.splits import NONE, SHARES, VALIDATION_SHARE, Dealt, assign, near_facts
 
 FER2013_LICENCE: Final = "FER-2013 (Goodfellow et al. 2013): web pictures, offered for research; not to be passed on"
 FERPLUS_LICENCE: Final = "FER+ votes (Barsoum et al. 2016, Microsoft): MIT"
@@ -71,7 +72,7 @@ def prepare(wish: Preparation, out: Path, tick: Tick = silent) -> dict[str, Any]
         tick("making copies", 0, 0)
         rows, dealt, facts["augmented"] = fill_classes(rows, dealt, wish.scheme, wish.target_per_class, wish.seed)
     tick("writing", 0, 0)
-    facts |= {"rows": len(rows), "counts": _counts(rows, dealt[0])}
+    facts |= {"rows": len(rows), "counts": row_counts(rows, dealt[0])}
     return write_dataset(out, wish.scheme, rows, dealt, facts)
 
 
@@ -145,18 +146,4 @@ def _warnings(wish: Preparation, rows: list[Row], dealt: Dealt) -> list[str]:
     for usage, official in OFFICIAL_ROWS.items():
         if usages and usages[usage] != official:
             found.append(f"FER-2013's {usage} has {usages[usage]} rows here, {official} as published")
-    by_split = class_counts(rows, dealt[0], wish.scheme)
-    needed: tuple[Split, ...] = ("train", "validation", "test")
-    for split in needed:
-        missing = [name for name in LABELS[wish.scheme] if not by_split.get(split, Counter())[name]]
-        if missing:
-            found.append(f"{split} has no picture of {', '.join(missing)}")
-    return found
-
-
-def _counts(rows: list[Row], splits: list[Split]) -> list[dict[str, Any]]:
-    kinds = ((split, row.source, row.label) for split, row in zip(splits, rows, strict=True))
-    return [
-        {"split": split, "source": source, "label": label, "rows": number}
-        for (split, source, label), number in sorted(Counter(kinds).items())
-    ]
+    return found + missing_classes(rows, dealt[0], wish.scheme)

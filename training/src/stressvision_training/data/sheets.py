@@ -91,7 +91,7 @@ def save_sheet(path: Path, rows: list[tuple[str, NDArray[np.uint8]]]) -> None:
         for column, face in enumerate(faces):
             left = _TITLE + column * (TILE + 4)
             sheet[top : top + TILE, left : left + TILE] = face
-    cv2.imwrite(str(path), sheet)
+    path.write_bytes(cv2.imencode(".png", sheet)[1].tobytes())  # which, unlike imwrite, fails aloud
 
 
 def _distribution(path: Path, data: Dataset) -> None:

@@ -62,11 +62,13 @@ def evaluate(
     dataset = read_dataset(data)
     part = dataset.part(split)
     asked = predictor(model, scheme, dataset.scheme, input_range)
+    truth = truth_for(part, asked.scheme)
+    clear = truth >= 0
+    if not clear.any():
+        raise SourceError(f"{data}: no row of {split} has a label of {asked.scheme}, so {model} cannot be judged on it")
     probabilities = answers(asked, part)
     facts = {"model": model.name, "digest": asked.digest, "fed": asked.fed, "split": split, "data": dataset.digests}
     report = facts | {"machine": platform.machine()} | measure(probabilities, part, asked.scheme)
-    truth = truth_for(part, asked.scheme)
-    clear = truth >= 0
     if asked.temperature != 1.0:
         raw = soften(probabilities, 1 / asked.temperature)
         report["ece_before_temperature"] = calibration_error(raw[clear], truth[clear])

@@ -130,9 +130,16 @@ def as_probabilities(answers: Answers) -> Answers:
 
 
 def answers(asked: Predictor, data: Dataset) -> Answers:
-    """Return n x labels for the faces of `data`, each from the largest picture of it that suits, a batch at a time."""
+    """Return n x labels for the faces of `data`, each from the largest picture of it that suits, a batch at a time.
+
+    `SourceError` when an answer is no number.
+    """
     starts = range(0, len(data), BATCH)
-    return np.concatenate([asked(data.faces(asked.side, range(at, min(at + BATCH, len(data))))) for at in starts])
+    given = np.concatenate([asked(data.faces(asked.side, range(at, min(at + BATCH, len(data))))) for at in starts])
+    broken = int((~np.isfinite(given)).any(axis=1).sum())
+    if broken:
+        raise SourceError(f"the model's answers to {broken} of {len(given)} faces are no numbers; it is broken")
+    return given
 
 
 def has_manifest(path: Path) -> bool:

@@ -30,7 +30,7 @@ COLUMNS: Final = (
 def append(path: Path, report: dict[str, Any]) -> None:
     """Append the parts of an evaluation to the CSV at `path`, the headline first, with a header where it is new.
 
-    `accuracy_low` and `accuracy_high` are the ends of the 95 % interval. `SourceError` when the file has other columns.
+    `accuracy_low` and `accuracy_high` are the ends of the 95 % interval. `SourceError` as `check`.
     """
     sure = report["intervals"]
     parts = {report["truth"]["says"]: (report, sure["accuracy"])}
@@ -48,7 +48,8 @@ def append(path: Path, report: dict[str, Any]) -> None:
         "data": report["data"]["index.csv"][:12],
         "split": report["split"],
     }
-    new = _is_new(path)
+    check(path)
+    new = not path.exists()
     with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
         if new:
@@ -60,11 +61,11 @@ def append(path: Path, report: dict[str, Any]) -> None:
             writer.writerow(common | {"labels": labels, "rows": found["rows"]} | figures | ends | whole)
 
 
-def _is_new(path: Path) -> bool:
+def check(path: Path) -> None:
+    """Raise `SourceError` when the CSV at `path` has other columns than are appended; there may be none yet."""
     if not path.exists():
-        return True
+        return
     with path.open(newline="", encoding="utf-8") as file:
         found = next(csv.reader(file), [])
     if found != list(COLUMNS):
         raise SourceError(f"{path}:1: has the columns {', '.join(found)}; {', '.join(COLUMNS)} are needed")
-    return False

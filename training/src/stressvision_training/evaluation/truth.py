@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_training.classes import COMPANY_OF
+from stressvision_training.data.balance import class_of
 from stressvision_training.data.dataset import Dataset
 from stressvision_training.data.ferplus import grouped_votes, majority
 from stressvision_training.data.rows import EMOTIONS
@@ -37,7 +38,7 @@ def own(data: Dataset, scheme: LabelScheme) -> Truth:
     def number(label: str, source: str) -> int:
         if scheme == "fer7" and data.scheme == "company5" and source.startswith("custom"):
             return -1
-        name = label if label in labels or scheme == "fer7" else COMPANY_OF.get(label, label)
+        name = class_of(label, scheme)
         return labels.index(name) if name in labels else -1
 
     pairs = zip(data.labels.tolist(), data.sources.tolist(), strict=True)

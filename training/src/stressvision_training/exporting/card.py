@@ -1,5 +1,6 @@
 """The model card: what the model is for and not for, and what it scored, with the commands that say so."""
 
+import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,18 +147,19 @@ def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
 
 def _fits(made: dict[str, Any]) -> str:
     """Return the commands that trained it; a run may have begun with another's network, or have had teachers."""
-    command = "    stressvision-train fit --recipe training/recipes/{} --data DATA --out {}{}"
-    begun = made["init"]
-    if made.get("teachers"):
+    command = "    stressvision-train fit --recipe training/recipes/{} --data DATA --out {}"
+    lines = []
+    own = "".join(f" --set {shlex.quote(change)}" for change in made["changes"])
+    if made["teachers"]:
         names = " ".join(f"TEACHER{number}.keras" for number, _ in enumerate(made["teachers"], 1))
-        asked = f"    stressvision-train teach {names} --data DATA --out LESSONS.npz"
-        return "\n".join(
-            [asked, command.format(made["recipe"], "RUN", f" --set seed={made['seed']} --lessons LESSONS.npz")]
-        )
-    if not begun:
-        return command.format(made["recipe"], "RUN", "")
-    first = command.format(begun["recipe"] or "?", "BEGUN", f"   # stopped after epoch {begun['epochs']}")
-    return "\n".join([first, command.format(made["recipe"], "RUN", " --init BEGUN/final_model.keras")])
+        lines.append(f"    stressvision-train teach {names} --data DATA --out LESSONS.npz")
+        own += " --lessons LESSONS.npz"
+    begun = made["init"]
+    if begun:
+        first = command.format(begun["recipe"] or "?", "BEGUN")
+        lines.append(f"{first}   # stopped after epoch {begun['epochs']}")
+        own += " --init BEGUN/final_model.keras"
+    return "\n".join([*lines, command.format(made["recipe"], "RUN") + own])
 
 
 def _score_table(scores: dict[str, dict[str, Any]], sure: dict[str, dict[str, list[float]]]) -> str:

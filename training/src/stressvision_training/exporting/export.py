@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import importlib.util
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -34,9 +35,13 @@ MODEL: Final = "model_int8.tflite"
 Format = Literal["float16", "float32"]
 FORMATS: Final[tuple[Format, ...]] = ("float16", "float32")
 """What may lie beside the INT8 file, which is always there; `model_FORMAT.tflite`, without a manifest."""
-LICENCE_NOTE: Final = (
+PARTIAL: Final = ".partial"
+"""Ends the name of a folder that an export is not done with."""
+RESEARCH_NOTE: Final = (
     "Weights derived from data offered for research only: {sources}. For evaluation; not licensed for commercial use."
 )
+COMPANY_NOTE: Final = "Weights derived from {sources}: the company's own pictures, as the people in them agreed to."
+PRETRAINED_NOTE: Final = " They began as pretrained weights, whose terms hold, too."
 
 
 def formats_of(text: str) -> list[Format]:
@@ -68,20 +73,47 @@ def export(
         raise SourceError(
             f"{run}: was trained on other data than lie in the data folder; name the right one with --data"
         )
-    recipe = read_recipe(run / RECIPE)
-    network = load_network(run / BEST)
-    scheme = scheme or dataset.scheme
+    partial = out.resolve().with_name(f"{out.resolve().name}{PARTIAL}")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    made = _made(run, facts, dataset, partial, version, scheme or dataset.scheme, formats)
+    _put(partial, out)
+    return made
+
+
+def _put(partial: Path, out: Path) -> None:
+    """Put a finished export in place: killed before, it leaves what was there; within, what the classifier refuses."""
+    out.mkdir(exist_ok=True)
+    for name in FORMATS:
+        if not (partial / f"model_{name}.tflite").exists():
+            (out / f"model_{name}.tflite").unlink(missing_ok=True)
+    for file in sorted(partial.iterdir(), key=lambda file: file.suffix != ".tflite"):
+        file.replace(out / file.name)
+    partial.rmdir()
+
+
+def _made(
+    run: Path,
+    facts: dict[str, Any],
+    dataset: Dataset,
+    out: Path,
+    version: str,
+    scheme: LabelScheme,
+    formats: Sequence[Format],
+) -> tuple[Manifest, list[Gate]]:
+    recipe, network = read_recipe(run / RECIPE), load_network(run / BEST)
     validation = _asked(dataset.part("validation"), scheme)
     head = head_for(network, scheme)
     side, channels = recipe.architecture.input_size, recipe.architecture.channels
     faces, truth = validation.faces(side), truth_for(validation, scheme)
+    if not (truth >= 0).any():
+        raise SourceError(f"{run}: no validation row has a label of {scheme}, so nothing can be calibrated or judged")
     offset = fit_fatigue_offset(logits_of(network, faces, head), validation, head)
     if offset:
         shift_fatigue(network, head, offset)
     device = for_device(network, recipe.architecture, scheme)
     calibration, calibration_digest = representative(dataset.part("train"), recipe.seed, side)
     content = to_int8(device, calibration)
-    out.mkdir(parents=True, exist_ok=True)
     (out / MODEL).write_bytes(content)
     taught = next(asked.labels for asked in recipe.heads if asked.classes == head)
     provenance = _provenance(facts, recipe.seed, calibration_digest, len(calibration), dataset)
@@ -94,9 +126,9 @@ def export(
     _write(out, manifest)
     whole = probabilities_of(network, faces, scheme)
     gates = [*_gates(out, whole, faces, truth), *_float_files(out, device, formats, scheme, whole, faces)]
-    made = {f"model_{name}.tflite": file_digest(out / f"model_{name}.tflite") for name in formats}
+    floats = {f"model_{name}.tflite": file_digest(out / f"model_{name}.tflite") for name in formats}
     manifest = msgspec.structs.replace(
-        manifest, scores=_scores(out, dataset, scheme, gates), provenance=provenance | {"float_files": made}
+        manifest, scores=_scores(out, dataset, scheme, gates), provenance=provenance | {"float_files": floats}
     )
     _write(out, manifest)
     write_card(out, manifest, gates)
@@ -119,12 +151,10 @@ def _float_files(
     faces: NDArray[np.uint8],
 ) -> list[Gate]:
     gates = []
-    for name in FORMATS:
+    for name in formats:
         path = out / f"model_{name}.tflite"
-        path.unlink(missing_ok=True)
-        if name in formats:
-            path.write_bytes(to_float(device, half=name == "float16"))
-            gates.append(format_gate(name, whole, BarePredictor(path, scheme, "grey")(faces)))
+        path.write_bytes(to_float(device, half=name == "float16"))
+        gates.append(format_gate(name, whole, BarePredictor(path, scheme, "grey")(faces)))
     return gates
 
 
@@ -148,14 +178,22 @@ def _manifest(
         input=fed,
         episodes=thresholds(scheme),
         provenance=provenance,
-        licence_note=LICENCE_NOTE.format(sources=", ".join(provenance["sources"])),
+        licence_note=_licence_note(provenance),
     )
+
+
+def _licence_note(provenance: dict[str, Any]) -> str:
+    sources = provenance["sources"]
+    note = (RESEARCH_NOTE if "fer2013" in sources else COMPANY_NOTE).format(sources=", ".join(sources))
+    return note + (PRETRAINED_NOTE if provenance["pretrained"] else "")
 
 
 def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int, data: Dataset) -> dict[str, Any]:
     return {
         "recipe": facts["recipe"],
         "seed": seed,
+        "changes": facts.get("changes", [f"seed={seed}"]),
+        "pretrained": facts.get("weights_sha256"),
         "init": facts.get("init"),
         "teachers": facts["teachers"],
         "code": facts.get("code"),
@@ -186,6 +224,7 @@ def _gates(out: Path, whole: NDArray[np.float32], images: NDArray[np.uint8], tru
 def _scores(out: Path, dataset: Dataset, scheme: LabelScheme, gates: list[Gate]) -> dict[str, Any]:
     asked = Int8Predictor(out)
     parts = {split: dataset.part(split) for split in ("validation", "public", "test") if split in dataset.splits}
+    parts = {split: part for split, part in parts.items() if (truth_for(part, scheme) >= 0).any()}
     reports = {split: measure(answers(asked, part), part, scheme) for split, part in parts.items()}
     return {
         "int8": {

@@ -42,6 +42,7 @@ def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float],
 
     `tick` is told the share that is done. `SourceError` when the models share no head.
     """
+    out.parent.mkdir(parents=True, exist_ok=True)
     dataset = read_dataset(data)
     part = dataset.part("train")
     networks = [load_network(model) for model in models]

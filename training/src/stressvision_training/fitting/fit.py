@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from stressvision_contracts.labels import LabelScheme
 from stressvision_training.architectures import build
-from stressvision_training.architectures.network import heads_of, load_network, probabilities_of
+from stressvision_training.architectures.network import load_network, probabilities_of
 from stressvision_training.architectures.pretrained import load_pretrained, pretrained_file
 from stressvision_training.classes import SCHEMES, serves
 from stressvision_training.data.balance import class_weights, classes_of, row_weights
@@ -17,6 +18,7 @@ from stressvision_training.data.dataset import Dataset, read_dataset
 from stressvision_training.data.rows import SourceError
 from stressvision_training.evaluation.evaluate import judge as judge_rows
 from stressvision_training.evaluation.evaluate import summary
+from stressvision_training.evaluation.truth import truth_for
 from stressvision_training.fitting import checkpoint
 from stressvision_training.fitting.backend import limit_threads, policy_of
 from stressvision_training.fitting.batches import Batches
@@ -29,8 +31,8 @@ from stressvision_training.fitting.run_folder import (
     BOARD,
     LAST,
     Beginning,
+    alone,
     begin,
-    begins,
     finish,
     save_network,
     write_history,
@@ -58,17 +60,22 @@ def fit(
 
     `changes` are `key=value` for the recipe; `init` is a .keras network of the same architecture whose weights a new
     run begins with; `lessons` is what teachers say (`distillation.teach`). `report` gets a record per epoch and, in
-    between, `{"epoch", "share"}` as an epoch advances, and first `{"begins"}`, what the run begins with. `SourceError`
-    when `out` holds a run of another recipe, data or teachers.
+    between, `{"epoch", "share"}` as an epoch advances, and first `{"says"}`, how the run begins or goes on.
+    `SourceError` when `out` holds a run of another recipe, data or teachers, or another fit is at work in it.
     """
     recipe, dataset = read_recipe(recipe_path, changes), read_dataset(data)
     beginning = _beginning(recipe, dataset, init, lessons)
-    begin(out, recipe_path, recipe, data, dataset, beginning)
-    report({"begins": begins(recipe, beginning)})
-    limit_threads(recipe.threads)
-    course = _Course(recipe, dataset, beginning)
+    with alone(out):
+        report({"says": begin(out, recipe_path, recipe, data, dataset, beginning, changes)})
+        limit_threads(recipe.threads)
+        return _train(recipe, _Course(recipe, dataset, beginning), out, report)
+
+
+def _train(recipe: Recipe, course: "_Course", out: Path, report: Report) -> dict[str, Any]:
     write_model_config(out, recipe, course.judge)
     state = course.resume(out / LAST)
+    if state["epochs"]:
+        write_history(out, state["epochs"])  # a kill may have come between it and the checkpoint
     board = Board(out / BOARD)
     for epoch in range(len(state["epochs"]), recipe.epochs):
         if _is_stopped(recipe, state):
@@ -92,6 +99,7 @@ class _Course:
 
     def __init__(self, recipe: Recipe, dataset: Dataset, beginning: Beginning) -> None:
         self._recipe, self._validation = recipe, dataset.part("validation")
+        self._schemes = _judged_schemes(recipe, self._validation)
         train = _limited(dataset.part("train"), recipe)
         lessons = beginning.lessons if recipe.distillation else None
         self._batches = _batches(train, recipe, lessons)
@@ -139,7 +147,7 @@ class _Course:
         self.judge.set_weights(self.moving.weights)
         record = {"epoch": number + 1, "epochs": recipe.epochs, "side": recipe.side(number), "loss": loss}
         record |= {"rate": float(ops.convert_to_numpy(self.model.optimizer.learning_rate))}
-        record |= _judged(self.judge, self._validation, recipe.architecture.input_size)
+        record |= _judged(self.judge, self._validation, recipe.architecture.input_size, self._schemes)
         record["seconds"] = time.monotonic() - began
         record["waiting_share"] = self._batches.waited_s / record["seconds"]
         record["eta_seconds"] = _remaining(recipe, number, record["seconds"])
@@ -231,9 +239,17 @@ def _loss(head: Head, train: Dataset, recipe: Recipe, lessons: Lessons | None) -
     return distilled(loss, recipe.distillation) if lessons and recipe.distillation else loss
 
 
-def _judged(judge: Any, validation: Dataset, side: int) -> dict[str, Any]:
-    """Return the figures of every scheme that the network serves; `accuracy` and `macro_f1` are means of headlines."""
-    schemes = [scheme for scheme in SCHEMES if any(serves(head, scheme) for head in heads_of(judge))]
+def _judged_schemes(recipe: Recipe, validation: Dataset) -> list[LabelScheme]:
+    """Return the schemes that the recipe's heads serve and a row has a label of: a mean over no rows is no figure."""
+    served = [scheme for scheme in SCHEMES if any(serves(head.classes, scheme) for head in recipe.heads)]
+    found = [scheme for scheme in served if (truth_for(validation, scheme) >= 0).any()]
+    if not found:
+        raise SourceError(f"no validation row has a label of {' or '.join(served)}, so no epoch could be judged")
+    return found
+
+
+def _judged(judge: Any, validation: Dataset, side: int, schemes: Sequence[LabelScheme]) -> dict[str, Any]:
+    """Return the figures of each scheme; `accuracy` and `macro_f1` are means of their headlines."""
     faces = validation.faces(side)
     found = {
         scheme: summary(judge_rows(probabilities_of(judge, faces, scheme), validation, scheme)) for scheme in schemes

@@ -156,6 +156,9 @@ def _check(recipe: Recipe, path: Path) -> None:
         raise SourceError(f"{path}: two heads tell {names[0]} apart; each kind may occur once")
     if recipe.phases and not recipe.architecture.any_size:
         raise SourceError(f"{path}: `phases` change the picture's side, which this architecture cannot take")
+    sides = [phase.until for phase in recipe.phases]
+    if sorted(set(sides)) != sides:
+        raise SourceError(f"{path}: phases end at epochs {sides}; they must rise")
     if recipe.select == "last" and (recipe.stop_after is not None or recipe.optimiser.plateau is not None):
         raise SourceError(f"{path}: stop_after and plateau need a figure to watch; select is last")
     if recipe.tuning and not isinstance(recipe.architecture, WithBackbone):

@@ -1,12 +1,15 @@
 """The folder of a run, laid out as the client's document 5 shows, with what made it and how it went."""
 
 import csv
+import fcntl
 import importlib.metadata
+import io
 import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +18,7 @@ import msgspec
 from stressvision_training.classes import HEAD_CLASSES
 from stressvision_training.data.dataset import Dataset, file_digest
 from stressvision_training.data.rows import SourceError
+from stressvision_training.fitting.checkpoint import epochs_done
 from stressvision_training.fitting.distillation import Lessons
 from stressvision_training.fitting.recipe import Recipe, read_recipe, recipe_text
 
@@ -28,6 +32,7 @@ BEST: Final = "checkpoints/best_model.keras"
 LAST: Final = "checkpoints/last.npz"
 FINAL: Final = "final_model.keras"
 BOARD: Final = "tensorboard"
+LOCK: Final = ".lock"
 
 Record = dict[str, Any]
 
@@ -58,23 +63,46 @@ def begins(recipe: Recipe, beginning: Beginning) -> str:
     return f"from scratch, no pretrained weights{spared}{taught}"
 
 
-def begin(out: Path, recipe_path: Path, recipe: Recipe, data: Path, dataset: Dataset, beginning: Beginning) -> None:
-    """Make the folder of a run, or check that the run in it is this one: `SourceError` when it is another."""
+@contextmanager
+def alone(out: Path) -> Iterator[None]:
+    """Hold the folder of a run while it is worked on; `SourceError` when another fit does: they would mix weights."""
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise SourceError(
+                f"{out}: another fit is at work in it; wait for its end, or give another --out"
+            ) from error
+        yield
+
+
+def begin(
+    out: Path,
+    recipe_path: Path,
+    recipe: Recipe,
+    data: Path,
+    dataset: Dataset,
+    beginning: Beginning,
+    changes: Sequence[str] = (),
+) -> str:
+    """Make the folder of a run, or check that the run in it is this one: `SourceError` when it is another.
+
+    Return in words how it begins or goes on. Before its first epoch is over there is no run: it begins anew.
+    """
     (out / BEST).parent.mkdir(parents=True, exist_ok=True)
-    stored = out / EXPERIMENT
+    done = epochs_done(out / LAST)
+    if done:
+        before = facts_of(out)
+        _check_same(out, before, recipe, dataset, beginning)
+        return f"goes on after epoch {done}{_elsewhere(before)}"
     lessons = beginning.lessons
-    if stored.is_file():
-        before = json.loads(stored.read_text())
-        if before["data"] != dataset.digests or read_recipe(out / RECIPE) != recipe:
-            raise SourceError(f"{out}: holds a run of another recipe or other data; give another --out")
-        if before["teachers"] != (lessons.teachers if lessons else []):
-            raise SourceError(f"{out}: the run in it has other teachers; give their --lessons, or another --out")
-        return
     as_given = recipe == read_recipe(recipe_path)
     (out / RECIPE).write_text(recipe_path.read_text(encoding="utf-8") if as_given else recipe_text(recipe))
     facts = {
         "recipe": recipe_path.name,
         "recipe_as_given": as_given,
+        "changes": list(changes),
         "numbers": msgspec.to_builtins(recipe),
         "seed": recipe.seed,
         "labels": dataset.scheme,
@@ -85,12 +113,32 @@ def begin(out: Path, recipe_path: Path, recipe: Recipe, data: Path, dataset: Dat
         "data": dataset.digests,
         "data_folder": str(data.resolve()),
         "code": revision(),
-        "backend": _backend(),
-        "versions": {name: importlib.metadata.version(name) for name in ("tensorflow-cpu", "keras", "numpy")},
+        **_runs_on(),
         "machine": platform.machine(),
         "python": platform.python_version(),
     }
-    stored.write_text(json.dumps(facts, indent=2) + "\n")
+    _write(out / EXPERIMENT, json.dumps(facts, indent=2) + "\n")
+    return f"begins {facts['begins']}"
+
+
+def _check_same(out: Path, before: Record, recipe: Recipe, dataset: Dataset, beginning: Beginning) -> None:
+    if read_recipe(out / RECIPE) != recipe:
+        raise SourceError(f"{out}: holds a run of another recipe; give {out / RECIPE}, or another --out")
+    if before["data"] != dataset.digests:
+        raise SourceError(f"{out}: holds a run on other data; give {before['data_folder']}, or another --out")
+    if bool(before["init"]) != bool(beginning.init):
+        raise SourceError(f"{out}: the run in it began {before['begins']}; begin alike, or give another --out")
+    if before["teachers"] != (beginning.lessons.teachers if beginning.lessons else []):
+        raise SourceError(f"{out}: the run in it has other teachers; give their --lessons, or another --out")
+
+
+def _elsewhere(before: Record) -> str:
+    """Say what a run goes on under that it did not begin under: its weights are those of no unbroken run then."""
+    now = _runs_on()
+    if all(before[name] == value for name, value in now.items()):
+        return ""
+    began, runs = (f"{on['backend']}, {on['versions']}" for on in (before, now))
+    return f"; it began on {began}, this is {runs}: it will not end in the weights of an unbroken run"
 
 
 def facts_of(run: Path) -> dict[str, Any]:
@@ -130,7 +178,7 @@ def write_model_config(out: Path, recipe: Recipe, network: Any) -> None:
         "input": list(network.input_shape),
         "heads": {head.classes: list(HEAD_CLASSES[head.classes]) for head in recipe.heads},
     }
-    (out / MODEL_CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+    _write(out / MODEL_CONFIG, json.dumps(config, indent=2) + "\n")
 
 
 def save_network(network: Any, path: Path) -> None:
@@ -142,13 +190,19 @@ def save_network(network: Any, path: Path) -> None:
 
 def write_history(out: Path, records: Sequence[Record]) -> None:
     """Write the history as JSON and as a CSV log, a line per epoch."""
-    partial = out / f"{HISTORY}.partial"
-    partial.write_text(json.dumps(records, indent=1) + "\n")
-    partial.replace(out / HISTORY)
-    with (out / LOG).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(records[0]), lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(records)
+    _write(out / HISTORY, json.dumps(records, indent=1) + "\n")
+    lines = io.StringIO()
+    writer = csv.DictWriter(lines, list(records[0]), lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(records)
+    _write(out / LOG, lines.getvalue())
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a file in one step: a kill or a full disk leaves the old one or the new one."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(content, encoding="utf-8")
+    partial.replace(path)
 
 
 def finish(out: Path, records: Sequence[Record]) -> None:
@@ -187,7 +241,15 @@ def _origin(init: Path) -> dict[str, Any]:
     return {"sha256": file_digest(init), "recipe": recipe, "epochs": len(history_of(runs[0])) if runs else 0}
 
 
-def _backend() -> str:
+def _runs_on() -> Record:
+    """Return what decides, beside recipe and data, how the numbers of a run are rounded."""
     import keras
 
-    return str(keras.backend.backend())
+    backend = str(keras.backend.backend())
+    names = dict.fromkeys(("tensorflow-cpu", "tensorflow", backend, "keras", "numpy"))  # with a GPU it is the second
+    versions = {name: importlib.metadata.version(name) for name in names if _is_installed(name)}
+    return {"backend": backend, "versions": versions}
+
+
+def _is_installed(name: str) -> bool:
+    return any(importlib.metadata.distributions(name=name))

@@ -85,8 +85,9 @@ def page(model: Predictor, name: str, folder: Path) -> Any:
             with gradio.Column(scale=2):
                 drawn = gradio.HTML(label=RESULT)
         figures = gradio.JSON(visible=False)
-        given.input(look, [given, whole], [given, last, drawn, figures], api_name="classify")
-        whole.input(again, [last, whole], [last, drawn, figures], api_name="again")
+        one = {"concurrency_id": "model", "concurrency_limit": 1}  # neither interpreter nor detector bears two at once
+        given.input(look, [given, whole], [given, last, drawn, figures], api_name="classify", **one)
+        whole.input(again, [last, whole], [last, drawn, figures], api_name="again", **one)
     return blocks
 
 

@@ -17,6 +17,9 @@ from stressvision_vision.preprocess import Box, crop, resize
 SHOWN: Final = 4
 """Faces with a bar chart of their own; the smaller ones only have a box."""
 
+SCREEN: Final = 1600
+"""Pixels of the longer side of a picture that is drawn; boxes stay in those of the picture itself."""
+
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 """One a face, told apart by the colour-blind too (Okabe and Ito 2008)."""
 
@@ -92,7 +95,8 @@ def draw(picture: Picture, faces: list[Face], words: Words = ENGLISH) -> Any:
     halves: Any = figure.subfigures(1, 2, width_ratios=(1.2, 1))
     left, right = halves
     photo = left.subplots()
-    photo.imshow(picture.colour)
+    height, width = picture.grey.shape
+    photo.imshow(_for_screen(picture.colour), extent=(-0.5, width - 0.5, height - 0.5, -0.5))
     photo.set_axis_off()
     for place, face in enumerate(faces):
         x, y, w, h = face["box"]
@@ -106,6 +110,15 @@ def draw(picture: Picture, faces: list[Face], words: Words = ENGLISH) -> Any:
             _bars(chart, face, colour, words)
     figure.supxlabel(words.limits, fontsize=9, color="dimgrey")
     return figure
+
+
+def _for_screen(colour: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a picture at `SCREEN` pixels or less: Matplotlib takes sixty bytes for each."""
+    share = SCREEN / max(colour.shape)
+    if share >= 1:
+        return colour
+    size = tuple(max(round(side * share), 1) for side in colour.shape[1::-1])
+    return np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _bars(chart: Any, face: Face, colour: str, words: Words) -> None:
