@@ -9,22 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stressvision_contracts.events import MAX_EVENTS
-from stressvision_ingest.clocks import now_us
 from stressvision_ingest.errors import BadEnvelopeError, NotJsonError, ProblemError, TooLargeError
-from stressvision_ingest.rules import Terms
-from stressvision_ingest.verdicts import MAX_LETTER_BYTES, Judged, judge, part
-from support.intake import MODEL, make_batch, make_episode, make_gap, make_window, text_of
+from stressvision_ingest.verdicts import MAX_LETTER_BYTES, part
+from support.intake import make_batch, make_episode, make_gap, make_window, text_of
+from support.judging import TERMS, judge_body, judge_events
 
-TERMS = Terms(device_id=7, profile="full", models={MODEL: 1, "none": 2}, received_us=0)
 UUID4 = "6f1c7c7e-8a56-4c1e-9d1d-0d6e9f6b1a11"
-
-
-def judge_events(*events, terms: Terms = TERMS, **envelope) -> Judged:
-    return judge_body(json.dumps(make_batch(*events, **envelope)).encode(), terms)
-
-
-def judge_body(body: bytes, terms: Terms = TERMS) -> Judged:
-    return judge(body, replace(terms, received_us=now_us()))
 
 
 def at(year: int) -> datetime:
@@ -186,53 +176,6 @@ def test_events_may_be_ahead_by_minutes():
 
 def test_a_device_without_a_model_may_tell_of_gaps():
     assert not judge_events(make_gap(model_version="none")).rejected
-
-
-FATIGUE_ONLY = {"seconds": {"fatigue": 10.0, "stress": 0.0}, "mean_probability": {"fatigue": 0.4}}
-
-
-@pytest.mark.parametrize(
-    ("profile", "event", "allowed"),
-    [
-        ("full", make_window(), True),
-        ("safety", make_window(), True),
-        ("safety", make_episode(condition="stress"), True),
-        ("fatigue_only", make_window(), False),
-        ("fatigue_only", make_window(**FATIGUE_ONLY), True),
-        ("fatigue_only", make_window(**FATIGUE_ONLY | {"mean_probability": {"sad": 0.1}}), False),
-        ("fatigue_only", make_episode(condition="fatigue"), True),
-        ("fatigue_only", make_episode(condition="stress"), False),
-        ("fatigue_only", make_gap(), True),
-        ("off", make_window(**FATIGUE_ONLY), False),
-        ("off", make_window(seconds={}, mean_probability={}), False),
-        ("off", make_episode(condition="fatigue"), False),
-        ("off", make_gap(reason="paused"), True),
-    ],
-)
-def test_the_site_profile_says_what_may_exist(profile, event, allowed):
-    judged = judge_events(event, terms=replace(TERMS, profile=profile))
-    assert [rejection.reason for rejection in judged.rejected] == ([] if allowed else ["profile"])
-
-
-def test_what_the_profile_forbids_is_not_kept_in_the_dead_letters_either():
-    judged = judge_events(make_window(), terms=replace(TERMS, profile="fatigue_only"))
-    assert judged.flush.letters[0].body == b""
-
-
-@pytest.mark.parametrize(
-    ("event", "reason", "kept"),
-    [
-        (make_window(model_version="unheard-of"), "profile", False),
-        (make_window(event_id="00000000-0000-4000-8000-000000000000"), "bad_id", False),
-        (make_episode(condition="stress", event_id="00000000-0000-4000-8000-000000000000"), "bad_id", False),
-        (make_window(mood="bleak"), "unknown_field", False),
-        (make_window(**FATIGUE_ONLY, model_version="unheard-of"), "unknown_model", True),
-    ],
-)
-def test_refused_for_something_else_it_is_kept_only_if_the_profile_allows_it(event, reason, kept):
-    judged = judge_events(event, terms=replace(TERMS, profile="fatigue_only"))
-    assert [letter.reason for letter in judged.flush.letters] == [reason]
-    assert (judged.flush.letters[0].body != b"") == kept
 
 
 def test_a_smuggled_picture_is_not_kept_whole():

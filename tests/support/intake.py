@@ -133,6 +133,13 @@ def make_batch(*events: Event, **changes: Any) -> dict[str, Any]:
     return _changed({"sent_at": text_of(datetime.now(UTC)), "boot_id": "boot-1", "events": list(events)}, changes)
 
 
+def receipt(answer: httpx.Response) -> tuple[int, int, list[str]]:
+    """Of a batch that was taken: how many were stored and known, and why the others were refused."""
+    assert answer.status_code == 202, answer.text
+    said = answer.json()
+    return said["stored"], said["duplicate"], [rejection["reason"] for rejection in said["rejected"]]
+
+
 def register_model(engine: Engine, version: str = MODEL, **columns: Any) -> None:
     with transaction(engine) as session:
         session.add(ModelVersion(version=version, digest="0" * 64, manifest={}, **columns))

@@ -124,3 +124,11 @@ class Intruder:
         except psycopg.Error:
             return True
         return True
+
+
+def ask(database: Database, role: str, statement: str) -> list[tuple[object, ...]]:
+    """Whatever a session can lift is lifted first."""
+    with psycopg.connect(database.url(role), autocommit=True) as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        cursor = connection.execute(statement)  # type: ignore[call-overload]
+        return cursor.fetchall() if cursor.description else []
