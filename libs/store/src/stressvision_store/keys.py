@@ -69,7 +69,7 @@ def ask_rotation(session: Session, device_id: int | None = None) -> int:
         if one(session, Device, device_id, "device", lock=True).revoked_at is not None:
             raise ConflictError(f"device {device_id} is revoked; enrol it anew")
         statement = statement.where(col(Device.id) == device_id)
-    return len(session.execute(statement.returning(col(Device.id))).all())
+    return session.exec(statement).rowcount
 
 
 def should_rotate(device: Device, *, greatest_age: timedelta | None, at: datetime) -> bool:

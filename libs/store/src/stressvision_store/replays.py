@@ -52,7 +52,7 @@ def ask(
         statement = statement.where(col(DeadLetter.reason) == reason)
     if since is not None:
         statement = statement.where(col(DeadLetter.received_at) >= since)
-    return len(session.exec(statement.values(replay_asked_at=func.now()).returning(col(DeadLetter.id))).all())
+    return session.exec(statement.values(replay_asked_at=func.now())).rowcount
 
 
 _TAKE: Final = b"""
