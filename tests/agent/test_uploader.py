@@ -14,6 +14,7 @@ from stressvision_agent.spool import Spool
 from stressvision_agent.timeline import Timeline
 from stressvision_agent.uploader import REFUSED_IN_A_ROW, Uploader
 from support.device import Reply, TurnedClock, episode, gap, sending_side, small_server, window
+from support.spools import everything
 
 
 @pytest.fixture
@@ -239,6 +240,32 @@ class StubbornEvents:
             return Answer(422)
         self.taken += seqs
         return Answer(202, json.dumps({"stored": len(seqs), "duplicate": 0}).encode())
+
+
+class WhileSeeing:
+    """A server that takes everything, while the seeing side goes on and fills the spool."""
+
+    def __init__(self, spool, clock):
+        self.spool, self.clock, self.told = spool, clock, []
+
+    def post_events(self, body):
+        events = json.loads(body)["events"]
+        self.told += events
+        for _ in range(20):
+            self.spool.append(window(self.clock.uptime_s))
+        return Answer(202, json.dumps({"stored": len(events), "duplicate": 0}).encode())
+
+
+def test_what_is_on_its_way_is_not_given_up_and_so_counted_twice(tmp_path, clock):
+    with closing(Spool(tmp_path, SpoolSettings(max_bytes=64 << 10, min_free_bytes=0), clock)) as spool:
+        spool.append_all([window(clock.uptime_s) for _ in range(200)])
+        server = WhileSeeing(spool, clock)
+        uploader = Uploader(spool, server, Timeline(clock, spool), clock, UploadSettings(max_events=100))
+        for _ in range(5):
+            clock.advance(uploader.step() + 1)
+        waiting = everything(spool)
+        lost = sum(event.get("lost", 0) for event in server.told + waiting)
+        assert len(server.told) + len(waiting) + lost == spool.status().next_seq
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -95,6 +95,8 @@ def enrol(http: httpx.Client, request: EnrolmentRequest) -> Enrolment:
         raise EnrolmentError(f"no answer from {http.base_url}: {error}; check address and network") from error
     except msgspec.DecodeError as error:
         raise EnrolmentError(f"{http.base_url} is no Stress Vision server: {error}") from error
+    if response.is_redirect:
+        raise EnrolmentError(f"{http.base_url} sends elsewhere, to {response.headers['Location']}: give that address")
     said = response.text[:300]
     if response.status_code in {400, 401, 403, 404, 409, 410, 422}:
         raise EnrolmentError(f"the server refused the code ({response.status_code}): {said}; ask for a fresh code")

@@ -111,6 +111,8 @@ def _server(settings: Settings, clock: Clock) -> str:
     status, said, _ = _reach(settings, clock)
     if status == UNREACHABLE:
         raise FaultError(f"{settings.server.url} does not answer: {said}; check address, network and certificate")
+    if 300 <= status < 400:
+        raise FaultError(f"{settings.server.url} sends elsewhere ({status}): server.url must be where it sends to")
     if status != 200:
         raise FaultError(f"{settings.server.url} refuses this device ({status}): {said}; ask an operator")
     return f"{settings.server.url} knows this device"

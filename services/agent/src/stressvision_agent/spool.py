@@ -7,8 +7,8 @@ import logging
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -56,6 +56,7 @@ class Spool:
         self._lock = threading.RLock()
         self._held = Held()
         self._broken = self._refusing = False
+        self._on_its_way: frozenset[int] = frozenset()
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / DATABASE
         with ExitStack() as resources:
@@ -120,6 +121,17 @@ class Spool:
             return Batch(boot_id, boot == ledger.boot, anchor, events)
 
         return self._change(look, None)
+
+    @contextmanager
+    def offer(self, limit: int, max_bytes: int, lane: Lane = "backlog") -> Iterator[Batch | None]:
+        """`peek` at what is sent inside: none of it is given up meanwhile, or it could be stored and lost."""
+        with self._lock:
+            batch = self.peek(limit, max_bytes, lane)
+            self._on_its_way = frozenset(event.seq for event in batch.events) if batch else frozenset()
+        try:
+            yield batch
+        finally:
+            self._on_its_way = frozenset()
 
     def ack(self, seqs: Sequence[int]) -> bool:
         """Forget events that the server has answered for. False when the disk would not take it: they come again."""
@@ -250,15 +262,17 @@ class Spool:
         event_id = uuid7(id_zero + timedelta(seconds=draft.ended_s))
         event = event_of(draft, event_id=event_id, seq=ledger.take_seq(), wall_zero=wall_zero)
         rows.insert(db, ledger, event, ledger.boot)
-        self._make_room(db, ledger)
+        self._make_room(db, ledger, event.seq)
         return event.seq
 
-    def _make_room(self, db: sqlite3.Connection, ledger: Ledger) -> None:
+    def _make_room(self, db: sqlite3.Connection, ledger: Ledger, newest: int) -> None:
         ceiling = self._settings.max_bytes
         disk = os.statvfs(self._path.parent)
         if disk.f_bavail * disk.f_frsize < self._settings.min_free_bytes:
             ceiling = min(ceiling, max(self._ledger.size_bytes, LEAST_BYTES))
-        while ledger.size_bytes > ceiling and rows.evict(db, ledger):
+        on_its_way = self._on_its_way
+        spared = {*on_its_way, newest} if on_its_way else on_its_way
+        while ledger.size_bytes > ceiling and rows.evict(db, ledger, spared):
             pass
 
     def _open(self, *, distrust: bool = False) -> tuple[sqlite3.Connection, Ledger, Anchor | None]:

@@ -1,7 +1,7 @@
 """The spool's SQL: each function runs inside a transaction of the caller and keeps the ledger true to the rows."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -110,10 +110,12 @@ def insert(db: sqlite3.Connection, ledger: Ledger, event: AnyEvent, boot: int, *
     ledger.size_bytes += len(body) + ROW_BYTES
 
 
-def evict(db: sqlite3.Connection, ledger: Ledger) -> bool:
-    """Give up the oldest event of the lowest worth, and say so in a gap; False when there is nothing to give up."""
+def evict(db: sqlite3.Connection, ledger: Ledger, spared: Collection[int] = ()) -> bool:
+    """Give up the oldest event of the lowest worth, none of the `spared`, and say so in a gap; False: there is none."""
     row = db.execute(
-        "SELECT seq, worth, boot, body FROM events WHERE NOT extendable ORDER BY worth, boot, ended_s LIMIT 1"
+        "SELECT seq, worth, boot, body FROM events "  # noqa: S608
+        f"WHERE NOT extendable AND seq NOT IN ({_marks(spared)}) ORDER BY worth, boot, ended_s LIMIT 1",
+        tuple(spared),
     ).fetchone()
     if row is None:
         return False
@@ -258,5 +260,5 @@ def oldest_waiting(db: sqlite3.Connection) -> tuple[int, float, bytes] | None:
     return min(found, default=None)
 
 
-def _marks(values: Sequence[int]) -> str:
+def _marks(values: Collection[int]) -> str:
     return ",".join("?" * len(values))

@@ -60,17 +60,18 @@ class Uploader:
         now_s = self._clock.monotonic()
         if now_s < self._not_before_s:
             return self._not_before_s - now_s
-        live = self._spool.peek(self._settings.max_events, self._settings.max_bytes, "live")
-        if live and not self._deliver(live):
-            return self._wait_s()
+        limits = self._settings.max_events, self._settings.max_bytes
+        with self._spool.offer(*limits, "live") as live:
+            if live and not self._deliver(live):
+                return self._wait_s()
         now_s = self._clock.monotonic()
         if now_s < self._backlog_from_s:
             return self._backlog_from_s - now_s
-        backlog = self._spool.peek(self._settings.max_events, self._settings.max_bytes, "backlog")
-        if backlog is None:
-            return 0.0 if live else IDLE_S
-        if not self._deliver(backlog):
-            return self._wait_s()
+        with self._spool.offer(*limits, "backlog") as backlog:
+            if backlog is None:
+                return 0.0 if live else IDLE_S
+            if not self._deliver(backlog):
+                return self._wait_s()
         self._backlog_from_s = self._clock.monotonic() + len(backlog.events) / self._settings.backlog_per_s
         return 0.0
 
