@@ -185,3 +185,8 @@ def test_what_went_wrong_is_said_in_the_end(lines: list[str], code: int, said: s
 
 def test_hosts_that_got_through_raise_nothing() -> None:
     playbook.judge([RECAP.format(host="pi1", away=0, failed=0)], 0, Path("hosts.yml"))
+
+
+def test_what_is_said_to_the_person_at_the_station_is_in_no_journal() -> None:
+    unit = dict(line.split("=", 1) for line in payload.UNIT.read_text().splitlines() if "=" in line and line[0] != "#")
+    assert (unit["StandardOutput"], unit["StandardError"]) == ("null", "journal")
