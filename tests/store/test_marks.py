@@ -43,6 +43,20 @@ def test_a_site_means_all_that_ever_stood_there(database: Database, plant: plant
     assert marked(database) == {plant.devices[0]: 4, plant.devices[1]: 4}
 
 
+def test_what_can_no_longer_be_made_anew_is_not_marked(database: Database, plant: plants.Plant) -> None:
+    with transaction(database.engine()) as session:
+        mark_events(session, site_id=plant.sites[0])
+        drain(session)
+        horizon = SINCE + timedelta(minutes=10)
+        session.execute(text("INSERT INTO raw_horizon VALUES (1, :at)"), {"at": horizon})
+        session.execute(text("DELETE FROM events WHERE started_at < :at"), {"at": horizon})
+
+    with transaction(database.engine("control")) as session:
+        mark_events(session, site_id=plant.sites[0])
+
+    assert marked(database) == {plant.devices[0]: 2, plant.devices[1]: 2}
+
+
 def test_a_span_marks_only_its_own_five_minutes(database: Database, plant: plants.Plant) -> None:
     with transaction(database.engine("control")) as session:
         mark_events(

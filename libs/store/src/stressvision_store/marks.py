@@ -42,18 +42,21 @@ LEFT JOIN areas a ON a.id = s.area_id
 ORDER BY 1
 """
 
-_RANGE = "{0} >= coalesce(:since ::timestamptz, '-infinity') AND {0} < coalesce(:until ::timestamptz, 'infinity')"
+_SINCE = "coalesce(:since ::timestamptz, '-infinity')"
+_UNTIL = "coalesce(:until ::timestamptz, 'infinity')"
+_MADE_OF_EVENTS = f"""
+device_id = ANY(:devices) AND bucket_at + interval '5 min' > {_SINCE} AND bucket_at < {_UNTIL}
+    AND bucket_at >= coalesce((SELECT max(kept_from) FROM raw_horizon), '-infinity')"""  # noqa: S608
+"""What was rolled up of events that are gone stands as it is: two years of a site would be marked in vain."""
 
 _MARK = f"""
 INSERT INTO dirty_windows (device_id, bucket_at)
 SELECT device_id, date_bin({BUCKET_SQL.format("started_at")}) FROM events
-WHERE device_id = ANY(:devices) AND {_RANGE.format("started_at")} AND kind <> 3
+WHERE device_id = ANY(:devices) AND started_at >= {_SINCE} AND started_at < {_UNTIL} AND kind <> 3
 UNION
-SELECT device_id, bucket_at FROM rollup_windows
-WHERE device_id = ANY(:devices) AND {_RANGE.format("bucket_at + interval '5 min'")}
+SELECT device_id, bucket_at FROM rollup_windows WHERE {_MADE_OF_EVENTS}
 UNION
-SELECT device_id, bucket_at FROM unattributed_windows
-WHERE device_id = ANY(:devices) AND {_RANGE.format("bucket_at + interval '5 min'")}
+SELECT device_id, bucket_at FROM unattributed_windows WHERE {_MADE_OF_EVENTS}
 """  # noqa: S608
 
 
