@@ -11,7 +11,8 @@ import pytest
 from stressvision_agent.client import EnrolmentError, open_http
 from stressvision_agent.enrolment import join
 from stressvision_agent.settings import DeviceSettings, ServerSettings, Settings
-from support.device import Reply, TurnedClock, sending_side, small_server, window
+from support.device import TurnedClock, sending_side, window
+from support.small_server import Reply, small_server
 
 
 @contextmanager

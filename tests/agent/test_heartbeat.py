@@ -10,7 +10,8 @@ from stressvision_agent.directives import Directives
 from stressvision_agent.heartbeat import Heartbeater
 from stressvision_agent.settings import DeviceSettings, ServerSettings, Settings
 from stressvision_agent.sight import Sight
-from support.device import TurnedClock, sending_side, small_server, window
+from support.device import TurnedClock, sending_side, window
+from support.small_server import small_server
 
 
 @pytest.fixture

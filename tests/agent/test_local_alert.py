@@ -27,8 +27,8 @@ from stressvision_agent.settings import (
     check_command,
 )
 from stressvision_agent.sight import Sight
-from support.device import small_server
 from support.servers import wait_until
+from support.small_server import small_server
 
 
 def opening(condition="fatigue", phase="open"):

@@ -12,9 +12,9 @@ from stressvision_agent.enrolment import join
 from stressvision_agent.identity import Enrolled, load_identity, make_key, public_key_text, save_enrolled
 from stressvision_agent.settings import DeviceSettings, ServerSettings, Settings
 from stressvision_contracts.fleet import KEY_AUDIENCE
-from support.device import Reply, small_server
 from support.intake import make_settings, new_code, serve_intake
 from support.rotating import rotate_until, rotating
+from support.small_server import Reply, small_server
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from stressvision_agent.identity import Enrolled, load_key, make_key, save_enrolled
 from stressvision_telemetry.logs import JsonFormatter
-from support.device import Reply, TurnedClock, sending_side, small_server, window
+from support.device import TurnedClock, sending_side, window
 from support.rotating import rotating
+from support.small_server import Reply, small_server
 
 TOKEN = "token-of-the-device-4711"
 

@@ -22,9 +22,10 @@ from stressvision_agent.settings import (
 )
 from stressvision_agent.sight import Sight
 from stressvision_agent.spool import Spool
-from support.device import TurnedClock, gap, sending_side, small_server, window
+from support.device import TurnedClock, gap, sending_side, window
 from support.disks import no_writes
 from support.servers import wait_until
+from support.small_server import small_server
 
 
 def settings_for(tmp_path, url):

@@ -13,7 +13,8 @@ from stressvision_agent.settings import SpoolSettings, UploadSettings
 from stressvision_agent.spool import Spool
 from stressvision_agent.timeline import Timeline
 from stressvision_agent.uploader import REFUSED_IN_A_ROW, Uploader
-from support.device import Reply, TurnedClock, episode, gap, sending_side, small_server, window
+from support.device import TurnedClock, episode, gap, sending_side, window
+from support.small_server import Reply, small_server
 from support.spools import everything
 
 

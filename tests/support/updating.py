@@ -30,8 +30,8 @@ from stressvision_agent.updates.updater import ModelUpdater
 from stressvision_contracts.fleet import DesiredModel, HeartbeatReply
 from stressvision_contracts.manifest import Manifest
 from stressvision_vision.crops import drawn_crops
-from support.device import SmallServer, small_server
 from support.models import SHIPPED, SmallRepository
+from support.small_server import SmallServer, small_server
 
 FACES = 8
 

@@ -12,10 +12,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from support.device import small_server
 from support.models import FACTORY, SHIPPED, SmallRepository, make_model
 from support.pictures import portrait
 from support.servers import wait_until
+from support.small_server import small_server
 
 pytestmark = pytest.mark.e2e
 
