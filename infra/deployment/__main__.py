@@ -26,12 +26,12 @@ def main() -> int:
             print(bundle.write())
             return 0
         inventory = playbook.check_inventory(chosen.inventory)
-        if not is_bundle():
-            payload.build()
         if chosen.remove:
             playbook.play("remove.yml", inventory, chosen.args, purge=chosen.purge)
-        else:
-            playbook.play("deploy.yml", inventory, chosen.args)
+            return 0
+        if not is_bundle():
+            payload.build()
+        playbook.play("deploy.yml", inventory, chosen.args)
     except DeploymentError as error:
         print(f"\nerror: {error}", file=sys.stderr)
         return 1

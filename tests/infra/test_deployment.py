@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deployment import bundle, operator_tools, payload, playbook
+from deployment import __main__, bundle, operator_tools, payload, playbook
 from deployment.layout import ANSIBLE, PLATFORMS, REQUIREMENTS, DeploymentError
 from stressvision_agent.settings import SpoolSettings, load_settings
 from stressvision_agent.spool import DATABASE, Spool
@@ -185,6 +185,18 @@ def test_what_went_wrong_is_said_in_the_end(lines: list[str], code: int, said: s
 
 def test_hosts_that_got_through_raise_nothing() -> None:
     playbook.judge([RECAP.format(host="pi1", away=0, failed=0)], 0, Path("hosts.yml"))
+
+
+def test_a_removal_builds_nothing_and_needs_no_internet(
+    programs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all: {hosts: {}}\n")
+    monkeypatch.setattr(payload, "PAYLOAD", tmp_path / "payload")
+    monkeypatch.setattr(sys, "argv", ["deployment", "deploy", str(inventory), "--remove"])
+    assert __main__.main() == 1
+    assert "names no host" in capsys.readouterr().err
+    assert not (tmp_path / "payload").exists()
 
 
 def test_what_is_said_to_the_person_at_the_station_is_in_no_journal() -> None:
