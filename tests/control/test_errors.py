@@ -1,6 +1,7 @@
 """Every error is a problem that says what was wrong and what to do."""
 
 import json
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -88,6 +89,35 @@ def test_a_body_that_is_too_long_is_stopped_on_its_way(control: Control) -> None
         problem(control.admin.post(path, content=endless(), headers=kind), 413)
     body = b" " * MAX_BODY_BYTES + b"{}"
     problem(control.admin.post("/v1/sites", content=body, headers=JSON), 413)
+
+
+@db
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        ("POST", "/v1/roster", "multipart/form-data; boundary=x"),
+        ("PUT", f"/v1/pictures/{'0' * 64}?label=happy&site_id=1&width=64&height=64", "image/png"),
+        ("PUT", "/v1/models/m1/file", "application/octet-stream"),
+        ("POST", "/v1/model-repository/targets", "application/json"),
+        ("POST", "/v1/training-jobs/1/candidate", "multipart/form-data; boundary=x"),
+    ],
+)
+def test_a_long_body_is_not_read_before_it_is_known_who_sends_it(
+    shared_control: Control, method: str, path: str, kind: str
+) -> None:
+    url = httpx.URL(shared_control.url)
+    with socket.create_connection((url.host, url.port or 0), timeout=10) as connection:
+        head = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 4000000\r\n\r\n"
+        connection.sendall(head.encode())
+        assert connection.recv(12) == b"HTTP/1.1 401"
+
+
+@db
+def test_a_kind_of_content_makes_no_body_longer(shared_control: Control) -> None:
+    for kind in ("multipart/form-data; boundary=x", "application/octet-stream", "text/csv", "image/png"):
+        with shared_control.client(None) as client:
+            answer = client.post("/v1/training-jobs/claims", content=b" " * (2 << 20), headers={"Content-Type": kind})
+        problem(answer, 413)
 
 
 @contextmanager

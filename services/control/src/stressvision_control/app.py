@@ -1,5 +1,6 @@
 """The people's API: the workforce, the fleet, the models, and who may touch them."""
 
+import re
 import signal
 import sys
 import time
@@ -62,12 +63,17 @@ from stressvision_telemetry.metrics import set_build_info
 VERSION = "0.1.0"
 MAX_BODY_BYTES = 1 << 20
 MAX_ROSTER_BYTES = 8 << 20
-"""Of a file (text/csv or a form): some 50,000 lines."""
-MAX_PICTURE_BYTES = 8 << 20
-MAX_CANDIDATE_BYTES = 48 << 20
-"""A model with its reports."""
+"""Some 50,000 lines."""
 MAX_OCTETS = 16 << 20
 """A model file, or a report about one."""
+LONGER_BODIES = {
+    r"/v1/roster": MAX_ROSTER_BYTES,
+    r"/v1/pictures/[0-9a-f]{64}": 8 << 20,
+    r"/v1/models/[^/]+/(file|reports/[^/]+)": MAX_OCTETS,
+    r"/v1/model-repository/targets": MAX_OCTETS,
+    r"/v1/training-jobs/[0-9]+/candidate": 48 << 20,  # a model with its reports
+}
+"""By path: these are read once it is known who is asking; everything else before that, and so is kept short."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 ROUTERS = (
@@ -139,7 +145,7 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        received, longest = 0, _longest_body(scope)
+        received, longest = 0, _longest_body(scope["path"])
         answered = "5xx"
 
         async def measured_receive() -> Message:
@@ -165,15 +171,8 @@ class Edge:
             REQUESTS.labels(method, answered).inc()
 
 
-def _longest_body(scope: Scope) -> int:
-    kind = dict(scope["headers"]).get(b"content-type", b"")
-    if scope["path"].startswith("/v1/training-jobs/") and kind.startswith(b"multipart/form-data"):
-        return MAX_CANDIDATE_BYTES
-    if kind.startswith(b"image/"):
-        return MAX_PICTURE_BYTES
-    if kind.startswith(b"application/octet-stream"):
-        return MAX_OCTETS
-    return MAX_ROSTER_BYTES if kind.startswith((b"text/csv", b"multipart/form-data")) else MAX_BODY_BYTES
+def _longest_body(path: str) -> int:
+    return next((size for form, size in LONGER_BODIES.items() if re.fullmatch(form, path)), MAX_BODY_BYTES)
 
 
 def main() -> None:

@@ -19,6 +19,14 @@ from those that hold one."""
 Item = TypeVar("Item")
 
 
+async def read_octets(request: Request) -> bytes:
+    return await request.body()
+
+
+Octets = Annotated[bytes, Depends(read_octets)]
+"""The body as it is. It is read when it is known who is asking, and not before, as a body of JSON is."""
+
+
 def open_session(request: Request) -> Iterator[Session]:
     """Committed before the answer goes out, so that nobody is told of what was rolled back."""
     with transaction(request.app.state.engine) as session:

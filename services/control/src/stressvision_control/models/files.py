@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi import APIRouter, Path, Response
 
-from stressvision_control.dependencies import SessionDep
+from stressvision_control.dependencies import Octets, SessionDep
 from stressvision_control.models.endpoints import Version, readers
 from stressvision_control.models.schemas import FileView, ReportView
 from stressvision_control.security import CallerDep, allow
@@ -15,13 +15,6 @@ router = APIRouter(prefix="/v1/models/{version}", tags=["models"])
 BYTES = {"schema": {"type": "string", "format": "binary"}}
 OCTETS = {"content": {"application/octet-stream": BYTES}}
 ReportName = Annotated[str, Path(max_length=100, description="Ends in .md, .html, .png, .json or .csv")]
-
-
-async def read_octets(request: Request) -> bytes:
-    return await request.body()
-
-
-Octets = Annotated[bytes, Depends(read_octets)]
 
 
 @router.put("/file", summary="Upload the model file", **allow("admin", "ml", request_body={"required": True, **OCTETS}))

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from tuf.api.metadata import Root, Targets
 
-from stressvision_control.dependencies import SessionDep
-from stressvision_control.models.files import BYTES, Octets
+from stressvision_control.dependencies import Octets, SessionDep
+from stressvision_control.models.files import BYTES
 from stressvision_control.models.schemas import RepositoryView, RoleView, SignedView
 from stressvision_control.security import CallerDep, allow
 from stressvision_store import audit

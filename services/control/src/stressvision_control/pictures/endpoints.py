@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 
-from stressvision_control.dependencies import Page, SessionDep, WordPageDep, paged
+from stressvision_control.dependencies import Octets, Page, SessionDep, WordPageDep, paged
 from stressvision_control.fields import Id, Name
 from stressvision_control.pictures.schemas import ErasedPictures, Label, PictureCount, PictureView, RemovedPicture
 from stressvision_control.security import CallerDep, allow
@@ -48,7 +48,7 @@ def add_picture(
     width: Side,
     height: Side,
     response: Response,
-    content: Annotated[bytes, Body(media_type="application/octet-stream")],
+    content: Octets,
     subject: Annotated[Name | None, Query(description="Whom it shows, by pseudonym; that person must consent")] = None,
     is_crop: Annotated[bool, Query(description="All of it is the face")] = False,
 ) -> PictureView:
