@@ -67,6 +67,16 @@ def test_nothing_shown_is_of_a_person(control: Control) -> None:
     assert alert.key not in shown
 
 
+def test_a_look_at_alerts_is_kept_with_whom_they_are_about(control: Control) -> None:
+    (alert,) = add_alerts(control)
+    rosa = control.person("Rosa", "safety")
+    assert [rosa.get(path).status_code for path in ("/v1/alerts", f"/v1/alerts/{alert.id}")] == [200, 200]
+    kept = control.admin.get("/v1/audit").json()["items"][:2]
+    assert [(entry["action"], entry["subject"]) for entry in kept] == [
+        ("alert.read", f"employee {alert.employee_id}"), ("alert.list", "all sites"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("role", ["hr", "ml", "privacy", None])
 def test_alerts_are_for_those_who_act(control: Control, role: str | None) -> None:
     client = control.as_role(role)

@@ -31,11 +31,15 @@ handlers = allow("admin", "operator", "safety")
 @router.get("", summary="List alerts, the newest first", **handlers)
 def list_alerts(
     session: SessionDep,
+    caller: CallerDep,
     page: PageDep,
     site_id: Annotated[Id | None, Query()] = None,
     state: Annotated[State | None, Query(description="Suppressed ones are left out unless asked for")] = None,
 ) -> Page[AlertView]:
+    """Whoever knows the roster knows whom an alert is about: so the look is kept in the audit."""
     rows = alerts.list_alerts(session, site_id=site_id, state=state, after=page.after, limit=page.limit)
+    subject = f"site {site_id}" if site_id is not None else "all sites"
+    audit.append(session, actor=caller.actor, action="alert.list", subject=subject, shown=len(rows))
     return paged([view_of(row) for row in rows], page.limit)
 
 
@@ -65,8 +69,12 @@ def set_alert_settings(session: SessionDep, caller: CallerDep, site_id: PathId, 
 
 
 @router.get("/{alert_id}", summary="Show an alert", **handlers)
-def show_alert(session: SessionDep, alert_id: PathId) -> AlertView:
-    return view_of(alerts.show_alert(session, alert_id))
+def show_alert(session: SessionDep, caller: CallerDep, alert_id: PathId) -> AlertView:
+    place = alerts.show_alert(session, alert_id)
+    about = place.alert.employee_id
+    subject = f"employee {about}" if about is not None else f"alert {alert_id}"
+    audit.append(session, actor=caller.actor, action="alert.read", subject=subject, alert_id=alert_id)
+    return view_of(place)
 
 
 @router.post("/{alert_id}/acknowledge", summary="Somebody sees to it", **handlers)
