@@ -44,6 +44,8 @@ def test_values_of_closed_sets_have_names_for_people() -> None:
 
 
 def test_an_export_is_json_and_two_pages(stressvision, person: Person, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/data.json").touch(mode=0o644)
     stressvision("privacy", "export", person.pseudonym, "--reason", REASON, "--out", "out")
 
     data = json.loads((tmp_path / "out/data.json").read_text())

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -77,10 +77,10 @@ def _cell(value: Any) -> str:
 
 
 def _moment(text: str) -> str:
-    """A time as the service writes it, to the second."""
+    """A time of the service, in UTC and to the second."""
     if len(text) < 20 or text[10] != "T":
         return text
     try:
-        return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%SZ")
+        return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
     except ValueError:
         return text

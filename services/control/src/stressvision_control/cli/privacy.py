@@ -140,6 +140,7 @@ def _write(folder: Path, name: str, content: str | bytes) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file.touch(mode=0o600)
+        file.chmod(0o600)  # also where it was there before
         file.write_bytes(content.encode() if isinstance(content, str) else content)
     except OSError as error:
         fail(f"cannot write {file}: {error.strerror}")
