@@ -1,6 +1,7 @@
 """`stressvision dataset add`: what is looked for in a folder of pictures, and what is sent."""
 
 import json
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,6 +89,23 @@ def test_people_are_named_by_a_csv_and_must_consent(add: Command, plant: Plant, 
     assert "'E-NO' has no active consent" in refused["reason"]
     counts = plant.control.as_role("ml").get("/v1/pictures/summary").json()
     assert [(row["label"], row["pictures"], row["people"]) for row in counts] == [("happy", 1, 1), ("sad", 1, 0)]
+
+
+def test_a_list_that_names_other_files_sends_nobody_unchecked(add: Command, plant: Plant, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    write(pictures, f"happy/{unicodedata.normalize('NFD', 'José')}.png", drawn("happy", 1))
+    words = (str(pictures), "--site", "Callao", "--crop", "--subjects", str(tmp_path / "who.csv"))
+    (tmp_path / "who.csv").write_text("file;subject\nhappy/Jose.png;E-NO\n", encoding="utf-8-sig")
+    assert "has not happy/Jose.png, which the list of subjects names; mend the list" in _said(add(*words, code=1))
+    (tmp_path / "who.csv").write_text("file;subject\nhappy/José.png;E-NO\n", encoding="utf-8-sig")
+    assert "'E-NO' has no active consent" in " ".join(add(*words, code=1).output.split())
+    assert plant.control.as_role("ml").get("/v1/pictures").json()["items"] == []
+    (tmp_path / "who.csv").write_text("file;subject\nhappy/José.png;E-NO\n", encoding="cp1252")
+    assert "who.csv:2: 0xe9 is not UTF-8; save it as CSV UTF-8" in _said(add(*words, code=1))
+
+
+def _said(result: Result) -> str:
+    return " ".join(result.stderr.split())
 
 
 def test_a_dry_run_sends_nothing(add: Command, plant: Plant, tmp_path: Path) -> None:

@@ -7,7 +7,15 @@ import msgspec
 import pytest
 
 from stressvision_trainer.control import Claim
-from stressvision_trainer.folders import Folders, data_digest, forget_data, jobs_with_data
+from stressvision_trainer.folders import (
+    KEPT,
+    Folders,
+    data_digest,
+    forget_data,
+    forget_job,
+    jobs_with_data,
+    old_jobs,
+)
 
 CLAIM = Claim(
     id=7, fence=1, lease_s=60, recipe="r", recipe_text="", changes=[], version="1", dataset_digest="d", pictures=0
@@ -59,6 +67,28 @@ def test_a_job_that_is_over_keeps_its_newest_run_and_no_face(first: Folders, tmp
     forget_data(tmp_path, 7)
     assert list(jobs_with_data(tmp_path)) == []
     assert sorted(path.name for path in second.job.iterdir()) == ["run-2"]
+
+
+def test_only_the_newest_jobs_stay_and_the_teacher_among_the_old_ones(tmp_path: Path) -> None:
+    for number in range(1, KEPT + 4):
+        (tmp_path / f"job-{number}" / "run-1").mkdir(parents=True)
+    assert old_jobs(tmp_path) == [1, 2, 3]
+    assert old_jobs(tmp_path, tmp_path / "job-2" / "run-1" / "final_model.keras") == [1, 3]
+    forget_job(tmp_path, 1)
+    assert old_jobs(tmp_path) == [2, 3]
+
+
+def test_a_face_that_cannot_be_removed_is_not_passed_over(first: Folders, tmp_path: Path) -> None:
+    first.pictures.symlink_to(tmp_path)  # which no folder is removed through
+    with pytest.raises(OSError, match="symbolic link"):
+        forget_data(tmp_path, 7)
+
+
+@pytest.mark.parametrize("name", ["../../../etc/agent", "/etc/agent", "a/b", "..", "recipe", "día 1"])
+def test_no_name_of_a_recipe_leads_out_of_the_jobs_folder(tmp_path: Path, name: str) -> None:
+    made = Folders(tmp_path, msgspec.structs.replace(CLAIM, recipe=name), "digest")
+    assert made.recipe.parent.resolve() == made.job.resolve()
+    assert made.recipe.parent != made.run  # where fit keeps a recipe.toml of its own
 
 
 def test_the_data_are_the_list_of_pictures_and_the_base(tmp_path: Path) -> None:

@@ -129,6 +129,28 @@ def test_a_run_outlives_an_outage_of_the_control_api(database: Database) -> None
         control.close()
 
 
+def test_a_line_that_is_too_long_stops_no_heartbeat(control: services.Control) -> None:
+    job = start_job(control)["id"]
+    trainer, claim = claim_as(control)
+    with Held(trainer, claim, heartbeat_s=0.1, stop=threading.Event()) as held:
+        held.say("x" * 10_000)  # as Keras says what it cannot load
+        eventually(lambda: [set(line) for line in log_of(control, job)] == [{"x"}])
+        held.report(stage="fit")
+    trainer.close()
+
+
+def test_what_was_said_before_a_refusal_is_sent_with_the_last_words(control: services.Control) -> None:
+    job = start_job(control)["id"]
+    trainer, claim = claim_as(control)
+    with Held(trainer, claim, heartbeat_s=60, stop=threading.Event()) as held:
+        held.say("half way")
+        with pytest.raises(ControlError):
+            held.report(stage="no such stage")
+        held.flush()
+    assert log_of(control, job) == ["half way"]
+    trainer.close()
+
+
 def test_what_is_refused_is_not_asked_again(control: services.Control) -> None:
     def never(_: float) -> None:
         raise AssertionError("it was asked again")

@@ -21,7 +21,10 @@ def test_a_token_is_enough_and_is_never_shown() -> None:
     [
         ({}, "STRESSVISION_TRAINER_TOKEN is missing"),
         (TOKEN | {"STRESSVISION_TRAINER_POLL_S": "soon"}, "STRESSVISION_TRAINER_POLL_S is 'soon'"),
-        (TOKEN | {"STRESSVISION_TRAINER_HEARTBEAT_S": "-1"}, "give 0 or more"),
+        (TOKEN | {"STRESSVISION_TRAINER_HEARTBEAT_S": "0"}, "give 0.05 to 3600 seconds"),
+        (TOKEN | {"STRESSVISION_TRAINER_POLL_S": "nan"}, "give 0.05 to 3600 seconds"),
+        (TOKEN | {"STRESSVISION_TRAINER_BENCHMARK_RUNS": "0"}, "give a whole number from 1 to 65535"),
+        (TOKEN | {"STRESSVISION_TRAINER_METRICS_PORT": "70000"}, "give a whole number from 0 to 65535"),
     ],
 )
 def test_what_cannot_be_is_said(given: dict[str, str], says: str) -> None:

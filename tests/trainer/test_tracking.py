@@ -1,5 +1,6 @@
 """MLflow's record of a run: what is sent over its REST API, and what becomes of a server that is away."""
 
+import base64
 import json
 import os
 import threading
@@ -29,15 +30,19 @@ class Server:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, Any]] = []
         self.experiments: set[str] = set()
+        self.authorisations: set[str | None] = set()
+        self.status = 0
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def handle_call(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
                 path = self.path.split("?")[0]
+                server.authorisations.add(self.headers.get("authorization"))
                 is_json = "artifacts" not in path and body
                 server.seen.append((self.command, path, json.loads(body) if is_json else body))
                 status, answer = server.answer(path, server.seen[-1][2])
+                status = server.status or status
                 content = json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(content)))
@@ -127,6 +132,25 @@ def test_a_server_that_is_away_stops_nothing_and_is_counted(folders: Folders) ->
     with MlflowTracking("http://127.0.0.1:9") as tracking:
         record(tracking, folders, folders.run / "none.html")
     assert TRACKING_FAILURES._value.get() == before + 1
+
+
+def test_a_note_of_the_run_that_was_cut_off_stops_nothing_and_is_counted(server: Server, folders: Folders) -> None:
+    (folders.run / "mlflow.json").write_bytes(b"")
+    before = TRACKING_FAILURES._value.get()
+    with MlflowTracking(server.uri) as tracking:
+        record(tracking, folders, folders.run / "none.html")
+    assert TRACKING_FAILURES._value.get() == before + 1
+
+
+def test_a_password_in_the_address_is_used_and_never_logged(
+    server: Server, folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.status = 403
+    with MlflowTracking(server.uri.replace("http://", "http://ana:s3cr%40t@")) as tracking:
+        tracking.begin(CLAIM, folders)
+    assert server.authorisations == {f"Basic {base64.b64encode(b'ana:s3cr@t').decode()}"}
+    assert "403" in str(caplog.records[-1].__dict__)
+    assert "s3cr" not in str(caplog.records[-1].__dict__)
 
 
 def test_a_store_that_is_no_server_is_refused_in_words() -> None:

@@ -1,5 +1,7 @@
 """Architectures: the parameters of the client's documents, multiplications counted by hand, weights, freezing, INT8."""
 
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +202,27 @@ def test_without_internet_it_says_what_to_do(tmp_path: Path, monkeypatch: pytest
     assert list(kept.parent.iterdir()) == []
     kept.write_bytes(b"fetched before")
     assert pretrained_file(asked) == kept
+
+
+def test_a_download_that_breaks_off_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from stressvision_training.architectures.pretrained import _downloaded
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "1000")
+            self.end_headers()
+            self.wfile.write(bytes(400))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(SourceError, match=r"400 of 1000 bytes came.*Give a file"):
+            _downloaded(f"http://127.0.0.1:{server.server_port}/weights.h5")
+    assert list((tmp_path / "models").iterdir()) == []
 
 
 def test_from_scratch_the_signal_lives_through_the_backbone() -> None:

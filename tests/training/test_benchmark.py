@@ -117,3 +117,5 @@ def test_what_is_no_model_is_named(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["benchmark", str(tmp_path / "no.tflite")])
     assert done.exit_code == 1
     assert "no.tflite" in done.output
+    done = CliRunner().invoke(app, ["benchmark", str(tmp_path / "network.keras")])
+    assert (done.exit_code, "export` writes one" in done.output) == (1, True)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stressvision_training.data.dataset import read_dataset
+from stressvision_training.data.dataset import keep_frozen, read_dataset
 from stressvision_training.data.extend import Pictures, extend
 from stressvision_training.data.prepare import Preparation, prepare
 from stressvision_training.data.rows import SourceError
@@ -70,7 +70,9 @@ def test_a_person_is_on_one_side_and_stays_there_when_others_come(base: Path, tm
     assert all(len(split) == 1 for split in first.values())
     assert set.union(*first.values()) == {"train", "validation", "test"}
     more = write_pictures(tmp_path / "more", people=20)
-    extend(base, [more], tmp_path / "second", frozen=tmp_path / "first" / "index.csv")
+    keep_frozen(tmp_path / "first", tmp_path / "splits.csv")
+    assert "fatigue" not in (tmp_path / "splits.csv").read_text()  # who is where, and nothing that is said of them
+    extend(base, [more], tmp_path / "second", frozen=tmp_path / "splits.csv")
     second = splits_of(tmp_path / "second")
     assert {who: second[who] for who in first} == first
 

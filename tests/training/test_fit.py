@@ -240,8 +240,3 @@ def test_an_empty_split_is_named(model: Path, folder: Path) -> None:
     done = CliRunner().invoke(app, ["evaluate", str(model), "--data", str(folder / "data"), "--split", "public"])
     assert done.exit_code == 1
     assert "no public rows" in done.output
-
-
-def test_the_command_line_alone_does_not_load_tensorflow() -> None:
-    check = "import sys, stressvision_training.cli; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

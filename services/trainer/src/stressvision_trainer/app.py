@@ -5,6 +5,8 @@ import logging
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Final
 
 from stressvision_telemetry.logs import configure_logs
@@ -19,7 +21,7 @@ from stressvision_trainer.errors import (
     JobError,
     LostError,
 )
-from stressvision_trainer.folders import forget_data, jobs_with_data
+from stressvision_trainer.folders import forget_data, forget_job, jobs_with_data, old_jobs
 from stressvision_trainer.holding import Held
 from stressvision_trainer.job import run_job
 from stressvision_trainer.settings import Settings, SettingsError, read_settings
@@ -56,6 +58,7 @@ class Trainer:
             elif until_idle:
                 return
             else:
+                self._tidy()  # a job that another trainer took over may be over by now
                 self._stop.wait(self._settings.poll_s)
 
     def close(self) -> None:
@@ -82,7 +85,7 @@ class Trainer:
         except AskedToStopError:
             return self._finish(held, "given_back", "its trainer was told to stop", "KILLED")
         except ChangedError as error:
-            forget_data(self._settings.folder, held.claim.id)  # somebody may have withdrawn from it
+            self._forget(forget_data, held.claim.id)  # somebody may have withdrawn from it
             return self._finish(held, "given_back", str(error), "KILLED")
         except (JobError, ControlError) as error:
             if isinstance(error, ControlError) and error.field == "fence":
@@ -118,13 +121,27 @@ class Trainer:
 
     def _tidy(self) -> None:
         """Remove pictures and data of jobs that are over: after a kill, too, nobody's face stays here for long."""
-        for job in jobs_with_data(self._settings.folder):
-            try:
-                over = self._control.job_state(job) in OVER
-            except ControlError:
-                continue
-            if over:
-                forget_data(self._settings.folder, job)
+        folder = self._settings.folder
+        for jobs, forget in (
+            (jobs_with_data(folder), forget_data),
+            (old_jobs(folder, self._settings.teacher), forget_job),
+        ):
+            for job in jobs:
+                if self._is_over(job):
+                    self._forget(forget, job)
+
+    def _is_over(self, job: int) -> bool:
+        try:
+            return self._control.job_state(job) in OVER
+        except ControlError:
+            return False
+
+    def _forget(self, forget: Callable[[Path, int], None], job: int) -> None:
+        try:
+            forget(self._settings.folder, job)
+        except OSError as error:
+            metrics.FORGET_FAILURES.inc()
+            _log.error("what a job left could not be removed", extra={"job": job, "why": str(error)})
 
     def _pause(self, seconds: float) -> None:
         """Between two tries of a call; the last words of a job are still tried while this process ends."""

@@ -2,11 +2,13 @@
 
 FOLDER/job-7/pictures/      company pictures, only until they are prepared
 FOLDER/job-7/data-DIGEST/   what fit reads; removed when the job is over
+FOLDER/job-7/RECIPE.toml    the recipe as it was sent
 FOLDER/job-7/run-2/         the run of the claim with fence 2; `tensorboard --logdir FOLDER` shows all of them
 FOLDER/splits.csv           who is in which split, kept from job to job
 """
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from stressvision_trainer.control import Claim
 OF_DATA: Final = "data.txt"
 """In a run's folder: which data it learns from. Written last of what a copy brings."""
 HISTORY: Final = "training_history.json"
+KEPT: Final = 20
+"""Jobs whose newest run stays here, some tens of megabytes each."""
 CARRIED: Final = (
     # the state of a run before its best network: a copy made between two epochs then does one of them again
     "checkpoints/last.npz",
@@ -64,6 +68,11 @@ class Folders:
     def splits(self) -> Path:
         return self.root / "splits.csv"
 
+    @property
+    def recipe(self) -> Path:
+        """Named as whoever asked for the job called it, but for what could lead out of this folder."""
+        return self.job / f"{re.sub(r'[^A-Za-z0-9._-]', '_', self.claim.recipe)}.toml"
+
     def begin(self) -> int | None:
         """Make this claim's run folder, with what an earlier claim has reached; return that claim's fence, if any."""
         self.run.mkdir(parents=True, exist_ok=True)
@@ -100,14 +109,27 @@ def jobs_with_data(root: Path) -> Iterator[int]:
 
 
 def forget_data(root: Path, job_id: int) -> None:
-    """Remove every picture of a job, and the data made of them; its newest run stays."""
+    """Remove every picture of a job, and the data made of them; its newest run stays. `OSError` when one stays, too."""
     folder = job_folder(root, job_id)
     for pattern in ("pictures-*", "data-*"):
         for path in folder.glob(pattern):
-            shutil.rmtree(path, ignore_errors=True)
-            path.unlink(missing_ok=True)  # the lessons beside the data are a file
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()  # the lessons beside the data
     for path in sorted(folder.glob("run-*"), key=_fence)[:-1]:
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(path)
+
+
+def old_jobs(root: Path, keep: Path | None = None) -> list[int]:
+    """The jobs beyond the newest `KEPT`, but for the one that the file `keep` lies in."""
+    numbers = sorted(int(path.name.removeprefix("job-")) for path in root.glob("job-*") if path.name[4:].isdecimal())
+    return [job for job in numbers[:-KEPT] if keep is None or not keep.is_relative_to(job_folder(root, job))]
+
+
+def forget_job(root: Path, job_id: int) -> None:
+    """Remove the folder of a job. `OSError` when it stays."""
+    shutil.rmtree(job_folder(root, job_id))
 
 
 def base_digest(base: Path | None) -> str:

@@ -11,6 +11,8 @@ from stressvision_trainer.errors import AskedToStopError, CancelledError, Contro
 MOST_WAITING: Final = 2000
 """Lines of the log that wait while the control API is away; older ones are dropped and counted."""
 MOST_AT_ONCE: Final = 500
+LONGEST_LINE: Final = 4000
+"""Characters. The control API refuses a longer one, and with it the heartbeat that carries it."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +54,7 @@ class Held:
     def say(self, line: str) -> None:
         """Add to the job's log; sent with the next heartbeat."""
         with self._guard:
-            self._lines.append(line)
+            self._lines.append(line[:LONGEST_LINE])
             if len(self._lines) > MOST_WAITING:
                 self._lines.pop(0)
                 metrics.LINES_DROPPED.inc()
@@ -65,6 +67,7 @@ class Held:
         try:
             state = self._control.progress(self.claim, patient=True, lines=lines, **said)
         except ControlError as error:
+            self._put_back(lines)
             self._refused(error)
             self.check()
             raise
@@ -91,9 +94,12 @@ class Held:
         try:
             self._heard(self._control.progress(self.claim, lines=lines, **said))
         except ControlError as error:
-            with self._guard:
-                self._lines[:0] = lines
+            self._put_back(lines)
             self._refused(error)
+
+    def _put_back(self, lines: list[str]) -> None:
+        with self._guard:
+            self._lines[:0] = lines
 
     def _taken(self) -> list[str]:
         with self._guard:

@@ -1,5 +1,6 @@
 """One job from its pictures to its candidate."""
 
+import logging
 import shutil
 import tomllib
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from stressvision_contracts.labels import LABELS
 from stressvision_trainer import metrics
 from stressvision_trainer.champion import fetch_champion
 from stressvision_trainer.children import ChildError, Record, run_child
@@ -17,11 +19,16 @@ from stressvision_trainer.folders import HISTORY, Folders, data_digest
 from stressvision_trainer.holding import Held
 from stressvision_trainer.settings import Settings
 from stressvision_trainer.tracking import Tracking
+from stressvision_training.data.dataset import keep_frozen
 
 MOST_RESTARTS: Final = 3
 """Of a fit that was killed, within one claim."""
+MOST_FIGURES: Final = 60
+"""Of an epoch, that the control API takes."""
 FEW: Final = 100
 """Pictures of a class below which a run is warned of."""
+
+_log = logging.getLogger(__name__)
 
 
 def run_job(control: Control, held: Held, settings: Settings, tracking: Tracking) -> None:
@@ -95,9 +102,8 @@ def _teach(held: Held, folders: Folders, teacher: Path | None) -> Path | None:
 def _fit(control: Control, held: Held, folders: Folders, lessons: Path | None, tracking: Tracking) -> None:
     """Train, or go on. A child that was killed is started again, and goes on from its checkpoint."""
     held.report(stage="fit")
-    recipe = folders.run / f"{held.claim.recipe}.toml"
-    recipe.write_text(held.claim.recipe_text, encoding="utf-8")
-    words = ["fit", "--recipe", str(recipe), "--data", str(folders.data), "--out", str(folders.run), "--json"]
+    folders.recipe.write_text(held.claim.recipe_text, encoding="utf-8")
+    words = ["fit", "--recipe", str(folders.recipe), "--data", str(folders.data), "--out", str(folders.run), "--json"]
     words += [word for change in held.claim.changes for word in ("--set", change)]
     words += ["--lessons", str(lessons)] if lessons is not None else []
     tracking.begin(held.claim, folders)
@@ -123,15 +129,22 @@ def _catch_up(control: Control, held: Held, folders: Folders) -> None:
         for record in msgspec.json.decode(history.read_bytes(), type=list[Record]):
             if record["epoch"] not in told:
                 held.say(_line(record))
-                held.report(epoch=record, eta_s=record["eta_seconds"])
+                held.report(epoch=_brief(record), eta_s=record["eta_seconds"])
 
 
 def _tell_epoch(held: Held, tracking: Tracking, record: Record) -> None:
     if "epoch" not in record:
         return
     held.say(_line(record))
-    held.mention(epoch=record, eta_s=record["eta_seconds"])
+    held.mention(epoch=_brief(record), eta_s=record["eta_seconds"])
     tracking.add_epoch(record)
+
+
+def _brief(record: Record) -> Record:
+    """An epoch's figures, but for the last ones of a scheme: pictures of many sources have more than are taken."""
+    own = {name: value for name, value in record.items() if not name.startswith(tuple(LABELS))}
+    others = [(name, value) for name, value in record.items() if name not in own]
+    return own | dict(others[: MOST_FIGURES - len(own)])
 
 
 def _line(record: Record) -> str:
@@ -179,6 +192,7 @@ def _publish(control: Control, held: Held, folders: Folders) -> None:
         if error.field == "state":
             raise CancelledError from error
         raise
-    splits = folders.splits.with_suffix(".partial")
-    splits.write_bytes((folders.data / "index.csv").read_bytes())
-    splits.replace(folders.splits)
+    try:
+        keep_frozen(folders.data, folders.splits)
+    except OSError:
+        _log.exception("who is in which split could not be kept", extra={"job": held.claim.id})  # published it is

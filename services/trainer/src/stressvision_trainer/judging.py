@@ -40,7 +40,7 @@ def main() -> int:
     asked = parser.parse_args()
     try:
         judged = judge(asked.run, asked.data, asked.out, asked.version, asked.champion, asked.runs)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     print(json.dumps({"judged": judged}), flush=True)

@@ -11,4 +11,7 @@ LINES_DROPPED = Counter("stressvision_trainer_log_lines_dropped_total", "Lines o
 TRACKING_FAILURES = Counter(
     "stressvision_trainer_tracking_failures_total", "Times MLflow did not take what it was told"
 )
+FORGET_FAILURES = Counter(
+    "stressvision_trainer_forget_failures_total", "Times pictures or runs of a job that is over could not be removed"
+)
 WORKING = Gauge("stressvision_trainer_working", "1 while it holds a job")

@@ -52,18 +52,20 @@ class MlflowTracking(Tracking):
     """`uri` is that of a server, such as http://127.0.0.1:5000; user and password may stand in it."""
 
     def __init__(self, uri: str) -> None:
-        self._http = httpx.Client(base_url=uri, timeout=TIMEOUT_S)
+        url = httpx.URL(uri)
+        auth = (url.username, url.password) if url.userinfo else None  # apart: an error names the address in the log
+        self._http = httpx.Client(base_url=url.copy_with(username=None, password=None), auth=auth, timeout=TIMEOUT_S)
         self._run: str | None = None
         self._artifacts = ""
 
     def begin(self, claim: Claim, folders: Folders) -> None:
         file = folders.run / RUN_FILE
-        if file.is_file():
-            known = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
-            self._run, self._artifacts = known["run_id"], known["artifact_uri"]
-            self._say("runs/update", run_id=self._run, status="RUNNING")
-            return
-        self._try(lambda: self._make_run(claim, file))
+        self._try(lambda: self._go_on(file) if file.is_file() else self._make_run(claim, file))
+
+    def _go_on(self, file: Path) -> None:
+        known = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+        self._run, self._artifacts = known["run_id"], known["artifact_uri"]
+        self._post("runs/update", run_id=self._run, status="RUNNING")
 
     def _make_run(self, claim: Claim, file: Path) -> None:
         run = self._post(
@@ -136,7 +138,7 @@ class MlflowTracking(Tracking):
     def _try(self, call: Callable[[], Any]) -> None:
         try:
             call()
-        except (httpx.HTTPError, KeyError, ValueError) as error:
+        except (httpx.HTTPError, OSError, KeyError, ValueError) as error:
             metrics.TRACKING_FAILURES.inc()
             _log.warning("MLflow did not take it", extra={"why": str(error) or type(error).__name__})
 

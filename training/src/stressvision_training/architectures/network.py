@@ -13,8 +13,9 @@ from stressvision_training.classes import HEAD_CLASSES, HeadClasses, serves, sum
 from stressvision_training.data.rows import SourceError, at_side
 
 BATCH: Final = 256
-LONGEST: Final = 400
-"""Characters of what Keras says when it cannot load a network: before its point it prints the whole of it."""
+BEFORE_THE_POINT: Final = "Exception encountered: "
+LONGEST: Final = 300
+"""Characters of what Keras says when it cannot load a network: before its point and after it prints the whole of it."""
 
 
 def load_network(path: Path) -> Any:
@@ -23,12 +24,15 @@ def load_network(path: Path) -> Any:
 
     import stressvision_training.architectures.normalisation  # noqa: F401 - Keras finds its layer by being told of it
 
-    if path.is_file() and not zipfile.is_zipfile(path):
+    if not path.is_file():
+        raise SourceError(f"{path}: no such file; give a .keras network")
+    if not zipfile.is_zipfile(path):
         raise SourceError(f"{path}: not a .keras file, or cut off; copy it again")
     try:
         return keras.models.load_model(path, compile=False)
     except (ValueError, TypeError, OSError) as error:  # a layer that Keras does not know is a TypeError
-        raise SourceError(f"{path}: not a Keras model that can be loaded here: {str(error)[-LONGEST:]}") from error
+        said = str(error).rpartition(BEFORE_THE_POINT)[2][:LONGEST]
+        raise SourceError(f"{path}: not a Keras model that can be loaded here: {said}") from error
 
 
 def heads_of(network: Any) -> list[HeadClasses]:

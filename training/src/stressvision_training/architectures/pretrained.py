@@ -1,6 +1,7 @@
 """Weights that others trained: from a file that the user names, or downloaded once, and into a network's backbone."""
 
 import os
+import shutil
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -57,8 +58,8 @@ def _downloaded(url: str) -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, partial.open("wb") as out:  # noqa: S310 - ours
-            while block := answer.read(1 << 20):
-                out.write(block)
+            shutil.copyfileobj(answer, out, 1 << 20)
+            _check_whole(out.tell(), answer.headers.get("Content-Length"))
         partial.replace(file)
     except (urllib.error.URLError, OSError) as error:
         partial.unlink(missing_ok=True)
@@ -68,3 +69,8 @@ def _downloaded(url: str) -> Path:
             f"{cache}, or start from scratch with --set architecture.weights={NONE}"
         ) from error
     return file
+
+
+def _check_whole(came: int, wanted: str | None) -> None:
+    if wanted is not None and came != int(wanted):  # urllib takes a connection that breaks for the end
+        raise OSError(f"{came} of {wanted} bytes came")

@@ -31,6 +31,8 @@ COLUMNS: Final = (
     "sha256",
     "reason",
 )
+FROZEN: Final = ("source", "subject", "split", "sha256", "augmented")
+"""Of these, what tells who is in which split."""
 _VOTERS: Final = 10
 _PER_ROW: Final = (
     "images",
@@ -194,7 +196,7 @@ def read_frozen(path: Path) -> dict[tuple[str, str], Split]:
     try:
         with index.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            missing = {"source", "subject", "split", "sha256", "augmented"} - set(reader.fieldnames or [])
+            missing = set(FROZEN) - set(reader.fieldnames or [])
             if missing:
                 raise SourceError(
                     f"{index}:1: has no column {', '.join(sorted(missing))}; give an index.csv of prepare"
@@ -206,6 +208,19 @@ def read_frozen(path: Path) -> dict[tuple[str, str], Split]:
             }
     except OSError as error:
         raise SourceError(f"{index}: {error.strerror}; give an index.csv or a data folder of prepare") from error
+
+
+def keep_frozen(folder: Path, out: Path) -> None:
+    """Write to `out` which company pictures of a data folder are in which split, for `read_frozen`.
+
+    What is said of a person is not in it, so that it may stay where pictures may not.
+    """
+    partial = out.with_name(f"{out.name}.partial")
+    with (folder / INDEX).open(newline="", encoding="utf-8") as index, partial.open("w", newline="") as file:
+        writer = csv.DictWriter(file, FROZEN, lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(row for row in csv.DictReader(index) if row["source"].startswith("custom"))
+    partial.replace(out)
 
 
 def read_dataset(folder: Path) -> Dataset:

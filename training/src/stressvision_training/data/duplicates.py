@@ -10,8 +10,6 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 MOST_SIGNS: Final = 10
 """Of the 64 signs, how many may differ: nearly all FER-2013 pairs of the correlation below lie within."""
@@ -48,6 +46,9 @@ def near_duplicates(images: NDArray[np.uint8]) -> Pairs:
 
 def joined(pairs: Pairs, names: Sequence[str]) -> list[str]:
     """Return for each of `names` the least name among those that pairs connect it with."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(len(names), len(names)))
     _, parts = connected_components(links, directed=False)
     least: dict[int, str] = {}

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_contracts.manifest import Manifest
+from stressvision_training.data.rows import SourceError
 from stressvision_training.evaluation.predictor import has_manifest
 from stressvision_vision.bare import BareModel, InputRange
 from stressvision_vision.classifier import Classifier, Runtime
@@ -72,6 +73,8 @@ def benchmark(
 def _loaded(
     model: Path, threads: int, runtime: Runtime | None
 ) -> tuple[Callable[[NDArray[np.uint8]], object], int, Runtime, Manifest | None]:
+    if model.suffix == ".keras":
+        raise SourceError(f"{model}: is no .tflite model; `stressvision-train export` writes one of a run")
     if not has_manifest(model):
         bare = BareModel(model, runtime=runtime, num_threads=threads)
         return bare.answer, bare.side, bare.runtime, None

@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, get_type_hints
 
 import msgspec
 import numpy as np
@@ -67,6 +67,7 @@ def export(
     default it is that of the data. `formats` are written beside the INT8 file.
     """
     _needs_tensorflow()
+    _check_version(version)
     facts = facts_of(run)
     dataset = read_dataset(data or Path(facts["data_folder"]))
     if dataset.digests != facts["data"]:
@@ -79,6 +80,13 @@ def export(
     made = _made(run, facts, dataset, partial, version, scheme or dataset.scheme, formats)
     _put(partial, out)
     return made
+
+
+def _check_version(version: str) -> None:
+    try:
+        msgspec.convert(version, get_type_hints(Manifest, include_extras=True)["version"])
+    except msgspec.ValidationError as error:
+        raise SourceError(f"--version {version!r}: {error}") from error
 
 
 def _put(partial: Path, out: Path) -> None:

@@ -269,8 +269,9 @@ def _network(recipe: Recipe) -> Any:
 
 
 def _begin_with(model: Any, init: Path) -> None:
+    weights = load_network(init).get_weights()
     try:
-        model.set_weights(load_network(init).get_weights())
+        model.set_weights(weights)
     except ValueError as error:
         raise SourceError(f"{init}: its layers are not those of the recipe: {error}") from error
 

@@ -1,7 +1,7 @@
 """Look at pictures before they are sent: readable, large enough, one face or more, and none twice."""
 
-import csv
 import hashlib
+import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from stressvision_contracts.labels import COMPANY5
 from stressvision_training.data.faces import FaceReader, read_grey
+from stressvision_training.data.listing import check_fields, read_listing
 from stressvision_training.data.refusals import SourceError
 
 ENDINGS: Final = frozenset({".jpg", ".jpeg", ".png"})
@@ -56,17 +57,29 @@ class LeftOut:
 
 
 def read_subjects(path: Path) -> dict[str, str]:
-    """Pseudonym by file, as `label/name.jpg` or the name alone."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        missing = {"file", "subject"} - set(reader.fieldnames or [])
-        if missing:
-            raise UnusableError(f"{path}:1: has no column {', '.join(sorted(missing))}")
-        return {row["file"]: row["subject"].strip() for row in reader if row["subject"].strip()}
+    """Pseudonym by file, as `label/name.jpg` or the name alone. `UnusableError` for a list that cannot be read."""
+    found = {}
+    try:
+        for where, record in read_listing(path, ("file", "subject")):
+            check_fields(record, where)
+            if record["subject"].strip():
+                found[_spelt(record["file"])] = record["subject"].strip()
+    except SourceError as error:
+        raise UnusableError(str(error)) from error
+    return found
+
+
+def _spelt(name: str) -> str:
+    """One spelling: macOS writes `é` in a file's name as two characters, a spreadsheet as one."""
+    return unicodedata.normalize("NFC", name.strip())
 
 
 def look_at(folder: Path, subjects: Mapping[str, str], *, crop: bool) -> Iterator[Looked | LeftOut]:
-    """Each picture under the labels' folders. `UnusableError` when there is none, or a folder is no label's."""
+    """Each picture under the labels' folders.
+
+    `UnusableError` when there is none, a folder is no label's, or `subjects` names a file that is not there: then
+    somebody's picture would go without a name, and so without a look at consent.
+    """
     if not folder.is_dir():
         raise UnusableError(f"{folder}: no such folder; give one of {'/ '.join(COMPANY5)}/")
     unknown = sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name not in COMPANY5)
@@ -80,11 +93,16 @@ def look_at(folder: Path, subjects: Mapping[str, str], *, crop: bool) -> Iterato
     ]
     if not files:
         raise UnusableError(f"{folder}: holds no picture under {'/ '.join(COMPANY5)}/")
+    names = {path: _spelt(str(path.relative_to(folder))) for _, path in files}
+    unmatched = sorted(set(subjects) - set(names.values()) - {_spelt(path.name) for path in names})
+    if unmatched:
+        named = ", ".join(unmatched[:3])
+        raise UnusableError(f"{folder}: has not {named}, which the list of subjects names; mend the list")
     reader = FaceReader(whole=crop)
     seen: dict[str, str] = {}
     for label, path in files:
-        name = str(path.relative_to(folder))
-        yield _look(path, name, label, subjects.get(name) or subjects.get(path.name), reader, seen, crop=crop)
+        subject = subjects.get(names[path]) or subjects.get(_spelt(path.name))
+        yield _look(path, names[path], label, subject, reader, seen, crop=crop)
 
 
 def _look(
@@ -92,9 +110,13 @@ def _look(
 ) -> Looked | LeftOut:
     if path.suffix.lower() not in ENDINGS:
         return LeftOut(name, "neither JPG nor PNG")
-    content = path.read_bytes()
-    if len(content) > LARGEST_BYTES:
-        return LeftOut(name, f"{len(content) >> 20} MB; {LARGEST_BYTES >> 20} at most")
+    try:
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= LARGEST_BYTES else b""
+    except OSError as error:
+        return LeftOut(name, f"cannot be read: {error.strerror}")
+    if size > LARGEST_BYTES:
+        return LeftOut(name, f"{size >> 20} MB; {LARGEST_BYTES >> 20} at most")
     digest = hashlib.sha256(content).hexdigest()
     if digest in seen:
         return LeftOut(name, f"the same file as {seen[digest]}")

@@ -1,0 +1,71 @@
+"""An export takes the place of the one before it whole, or not at all; its card says how to make it again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stressvision_training.data.rows import SourceError
+from stressvision_training.exporting.card import _fits
+from stressvision_training.exporting.export import _licence_note, _put, export
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+def test_what_is_finished_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    old, new = tmp_path / "model", tmp_path / "model.partial"
+    for folder, word in ((old, "old"), (new, "new")):
+        folder.mkdir()
+        for name in ("model_int8.tflite", "manifest.json", "README.md"):
+            (folder / name).write_text(word)
+    (old / "model_float32.tflite").write_text("old, and not asked for this time")
+    (old / "notes.txt").write_text("somebody's")
+    _put(new, old)
+    kept = dict.fromkeys(("model_int8.tflite", "manifest.json", "README.md"), "new")
+    assert _files(old) == kept | {"notes.txt": "somebody's"}
+    assert not new.exists()
+
+
+def test_a_version_that_no_manifest_bears_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="--version '1 0': Expected `str` matching regex"):
+        export(tmp_path / "run", tmp_path / "out", "1 0")
+
+
+MADE: dict[str, Any] = {"recipe": "r.toml", "changes": [], "teachers": [], "init": None}
+FIT = "stressvision-train fit --recipe training/recipes/r.toml --data DATA --out"
+
+
+@pytest.mark.parametrize(
+    ("made", "says"),
+    [
+        ({}, [f"{FIT} RUN"]),
+        ({"changes": ["seed=7", "rows.limit="]}, [f"{FIT} RUN --set seed=7 --set rows.limit="]),
+        ({"changes": ["select='last'"]}, [f"""{FIT} RUN --set 'select='"'"'last'"'"''"""]),
+        (
+            {"teachers": [{}, {}]},
+            [
+                "stressvision-train teach TEACHER1.keras TEACHER2.keras --data DATA --out LESSONS.npz",
+                f"{FIT} RUN --lessons LESSONS.npz",
+            ],
+        ),
+        (
+            {"init": {"recipe": "first.toml", "epochs": 3}},
+            [
+                f"{FIT} BEGUN   # stopped after epoch 3".replace("r.toml", "first.toml"),
+                f"{FIT} RUN --init BEGUN/final_model.keras",
+            ],
+        ),
+    ],
+)
+def test_the_card_says_the_commands_that_trained_it(made: dict[str, Any], says: list[str]) -> None:
+    assert [line.strip() for line in _fits(MADE | made).splitlines()] == says
+
+
+def test_research_data_and_pretrained_weights_bring_their_terms() -> None:
+    research = _licence_note({"sources": ["custom:office", "fer2013"], "pretrained": None})
+    assert research.endswith("custom:office, fer2013. For evaluation; not licensed for commercial use.")
+    own = _licence_note({"sources": ["custom:platform"], "pretrained": "ab"})
+    assert "research" not in own
+    assert own.endswith("whose terms hold, too.")
