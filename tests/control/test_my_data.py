@@ -2,6 +2,8 @@
 
 import json
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -10,10 +12,11 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 from redis import Redis
+from sqlmodel import Session
 
 from stressvision_control import wake_up
 from stressvision_control.limits import Allowances
-from stressvision_store import erasure, looks, personal_links
+from stressvision_store import erasure, looks, objections, personal_links
 from stressvision_store.session import transaction
 from support.control import Control
 from support.person import Person, person
@@ -182,6 +185,23 @@ def test_who_objects_says_so_once_more_and_can_take_it_back(browser: httpx.Clien
     assert "Su oposición quedó retirada" in browser.post("take-back").text
     assert "Ya estaba así" in browser.post("take-back").text
     assert person.count("objections", state="taken_back") == 1
+
+
+def test_a_button_that_is_pressed_twice_does_it_once(browser: httpx.Client, person: Person) -> None:
+    def meanwhile(path: str) -> httpx.Response:
+        """Pressed again before the first one is done."""
+        pressed = pool.submit(browser.post, path, data={"words": WORDS})
+        time.sleep(0.5)
+        assert not pressed.done()
+        first.commit()
+        return pressed.result()
+
+    with ThreadPoolExecutor() as pool, Session(person.database.engine("control")) as first:
+        row = objections.raise_objection(first, person.id, words="no", actor="employee")
+        assert "Ya estaba así" in meanwhile("object").text
+        objections.take_back(first, row.id or 0, actor="employee")
+        assert "Ya estaba así" in meanwhile("take-back").text
+    assert person.count("objections") == 1
 
 
 @pytest.mark.parametrize("act", ["object", "withdraw"])

@@ -31,9 +31,10 @@ def one(session: Session, table: type[Row], key: Any, noun: str, *, lock: bool =
     """The row of that primary key, or `NotFoundError`.
 
     `lock` keeps others from changing it, or from adding rows that must be checked against its other rows, until
-    the transaction ends. It is FOR NO KEY UPDATE, so that plain inserts that refer to the row go on.
+    the transaction ends. It is FOR NO KEY UPDATE, so that plain inserts that refer to the row go on. A locked row is
+    as it stands now, also where the session read it before somebody else changed it.
     """
-    row = session.get(table, key, with_for_update={"key_share": True} if lock else None)
+    row = session.get(table, key, with_for_update={"key_share": True} if lock else None, populate_existing=lock)
     if row is None:
         raise NotFoundError(f"there is no {noun} {key.hex() if isinstance(key, bytes) else key}")
     return row

@@ -27,6 +27,7 @@ from stressvision_store import access_export, audit, consents, objections, own_d
 from stressvision_store.notices import Language
 from stressvision_store.objections import EMPLOYEE
 from stressvision_store.personal_tables import PersonalLink
+from stressvision_store.refusals import ConflictError
 
 router = APIRouter(prefix="/my-data/{key}", tags=["my data"], include_in_schema=False)
 
@@ -154,9 +155,10 @@ def raise_objection(visit: VisitDep, words: Annotated[str, Form(max_length=20_00
         said = _WORDS.validate_python(words)
     except ValidationError:
         return _ask(visit, "object", 422)
-    if objections.open_objection(visit.session, visit.employee_id) is not None:
+    try:
+        objections.raise_objection(visit.session, visit.employee_id, words=said, actor=EMPLOYEE)
+    except ConflictError:  # there is one, perhaps by a button that was pressed twice
         return visit.go_back("was_so")
-    objections.raise_objection(visit.session, visit.employee_id, words=said, actor=EMPLOYEE)
     return visit.go_back("done_object")
 
 
@@ -165,7 +167,10 @@ def take_objection_back(visit: VisitDep) -> Response:
     row = objections.open_objection(visit.session, visit.employee_id)
     if row is None:
         return visit.go_back("was_so")
-    objections.take_back(visit.session, row.id or 0, actor=EMPLOYEE)
+    try:
+        objections.take_back(visit.session, row.id or 0, actor=EMPLOYEE)
+    except ConflictError:
+        return visit.go_back("was_so")
     return visit.go_back("done_take_back")
 
 
