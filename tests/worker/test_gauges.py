@@ -4,7 +4,8 @@ import psycopg
 import pytest
 from prometheus_client import REGISTRY
 
-from stressvision_worker.gauges import AGENT_STATES, refresh_gauges
+from stressvision_store.fleet_states import FLEET_STATES
+from stressvision_worker.gauges import refresh_gauges
 from support import plants
 from support.database import Database
 
@@ -17,30 +18,31 @@ def value(name: str, **labels: str) -> float | None:
 
 def test_gauges_say_what_stands_in_the_database(database: Database) -> None:
     with psycopg.connect(database.url("owner"), autocommit=True) as connection:
-        online, silent, _, revoked = (plants.add_device(connection, name) for name in "abcd")
+        online, stale, _, revoked, off = (plants.add_device(connection, name) for name in "abcde")
         connection.execute("UPDATE devices SET revoked_at = now() WHERE id = %s", [revoked])
-        for device, age, produced, spooled in ((online, "1 min", 100, 10), (silent, "1 hour", 50, 0)):
+        for device, age, produced, spooled in ((online, "1 min", 100, 10), (stale, "1 hour", 50, 0), (off, "0", 0, 0)):
             connection.execute(
                 "INSERT INTO device_states (device_id, heartbeat_at, boot_id, agent_version, next_seq, spooled, report)"
-                " VALUES (%s, now() - %s::interval, 'b', '1', %s, %s, '{}')",
-                [device, age, produced, spooled],
+                " VALUES (%s, now() - %s::interval, 'b', '1', %s, %s, jsonb_build_object('paused', %s::boolean))",
+                [device, age, produced, spooled, device == off],
             )
         connection.execute("INSERT INTO device_accounts VALUES (%s, 60, 5, 2, 3, 99)", [online])
         connection.execute(
             "INSERT INTO intake_tallies (device_id, stored, duplicate, rejected, lost) VALUES (%s, 20, 0, 0, 0),"
             " (%s, 70, 0, 0, 0)",
-            [online, silent],
+            [online, stale],
         )
         connection.execute(
             "INSERT INTO dirty_windows (device_id, bucket_at, marked_at) VALUES (%s, now(), now() - interval '1 min')",
             [online],
         )
-        connection.execute("UPDATE devices SET cloned_at = now() WHERE id IN (%s, %s)", [online, revoked])
+        cloned = plants.add_device(connection, "f")
+        connection.execute("UPDATE devices SET cloned_at = now() WHERE id IN (%s, %s)", [cloned, revoked])
 
     refresh_gauges(database.engine("worker"))
 
-    states = {state: value("stressvision_agents", state=state) for state in AGENT_STATES}
-    assert states == {"online": 1, "silent": 1, "never_seen": 1, "revoked": 1, "paused": 0}
+    states = {state: value("stressvision_agents", state=state) for state in FLEET_STATES}
+    assert states == dict.fromkeys(FLEET_STATES, 1), "the words of the list of devices, its own off switch included"
     assert value("stressvision_dirty_windows") == 1
     assert value("stressvision_oldest_dirty_window_age_seconds") == pytest.approx(60, abs=10)
     assert value("stressvision_unaccounted_events") == 100 - 10 - 60 - 2 - 3 - 20, (

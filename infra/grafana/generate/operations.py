@@ -172,9 +172,12 @@ def _devices(board: Dashboard) -> None:
     board.with_panel(
         trend(
             "Dispositivos por estado / Devices by state",
-            "Sin latido durante 5 minutos: «silent». / No heartbeat for 5 minutes: \"silent\".",
+            "Sin latido durante 5 minutos: «stale». / No heartbeat for 5 minutes: \"stale\".",
             [Prom("max by (state) (stressvision_agents)", "{{state}}")],
-            unit="none", overrides=colour({"online": GOOD, "silent": BAD, "paused": COVERAGE, "never_seen": GREY}),
+            unit="none",
+            overrides=colour(
+                {"online": GOOD, "stale": BAD, "cloned": BAD, "paused": COVERAGE, "never_seen": GREY}
+            ),
         )
     )  # fmt: skip
     board.with_panel(

@@ -2,37 +2,22 @@
 
 import math
 import time
-from typing import Final
 
 from sqlalchemy import Engine, text
 
+from stressvision_store.fleet_states import summarise
 from stressvision_store.rollout_tables import ROLLOUT_STATES, TARGET_STATES
 from stressvision_store.session import transaction
 from stressvision_store.training_tables import STATES as TRAINING_STATES
 from stressvision_worker import metrics
-
-SILENT_AFTER: Final = "5 min"
-AGENT_STATES: Final = ("online", "silent", "paused", "revoked", "never_seen")
 
 _QUEUES = """
 SELECT
     (SELECT count(*) FROM dirty_windows) AS dirty,
     (SELECT coalesce(extract(epoch FROM now() - min(marked_at)), 0) FROM dirty_windows) AS dirty_age_s,
     (SELECT count(*) FROM dead_letters WHERE replayed_at IS NULL) AS dead_letters,
-    (SELECT count(*) FROM events_default) AS strays,
-    (SELECT count(*) FROM devices WHERE cloned_at IS NOT NULL AND revoked_at IS NULL) AS cloned
+    (SELECT count(*) FROM events_default) AS strays
 """
-
-_AGENTS = f"""
-SELECT CASE
-        WHEN d.revoked_at IS NOT NULL THEN 'revoked'
-        WHEN s.device_id IS NULL THEN 'never_seen'
-        WHEN s.heartbeat_at < now() - interval '{SILENT_AFTER}' THEN 'silent'
-        WHEN d.paused THEN 'paused'
-        ELSE 'online'
-    END AS state, count(*) AS devices
-FROM devices d LEFT JOIN device_states s ON s.device_id = d.id GROUP BY 1
-"""  # noqa: S608
 
 _FLEET = """
 SELECT
@@ -76,7 +61,7 @@ def refresh_gauges(engine: Engine) -> None:
     with transaction(engine) as session:
         training = {row.state: row for row in session.execute(text(_TRAINING))}
         queues = session.execute(text(_QUEUES)).one()
-        agents = {row.state: row.devices for row in session.execute(text(_AGENTS))}
+        agents = summarise(session)
         states = {row.state: row.number for row in session.execute(text(_ROLLOUTS))}
         targets = {row.state: row.number for row in session.execute(text(_ROLLOUT_DEVICES))}
         fleet = session.execute(text(_FLEET)).one()
@@ -85,9 +70,9 @@ def refresh_gauges(engine: Engine) -> None:
     metrics.DIRTY_AGE.set(queues.dirty_age_s)
     metrics.DEAD_LETTERS.set(queues.dead_letters)
     metrics.STRAYS.set(queues.strays)
-    metrics.CLONED.set(queues.cloned)
-    for state in AGENT_STATES:
-        metrics.AGENTS.labels(state=state).set(agents.get(state, 0))
+    metrics.CLONED.set(agents.cloned)
+    for state, devices in agents.states.items():
+        metrics.AGENTS.labels(state=state).set(devices)
     for state in ROLLOUT_STATES:
         metrics.ROLLOUTS.labels(state=state).set(states.get(state, 0))
     for state in TARGET_STATES:
