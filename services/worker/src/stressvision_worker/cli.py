@@ -78,9 +78,10 @@ def _run_worker(settings: Settings) -> None:
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     ProcessCollector(registry=registry)
     app = create_celery(settings)
-    engine = create_engine(settings.database_url.get_secret_value(), pool_size=1, name="stressvision-worker-watch")
+    url = settings.database_url.get_secret_value()
+    engine = create_engine(url, pool_size=1, name="stressvision-worker-watch", patience_s=10.0)
     watch = Watch(engine, stuck_s=settings.stuck_s)
-    alerts = alerts_of(settings.database_url.get_secret_value())
+    alerts = alerts_of(url)
     server, _ = start_http_server(settings.metrics_port, settings.metrics_host, registry)
     forget_backlog(settings)
     _ask_at_start(app)
