@@ -1,6 +1,7 @@
 """The spool on a disk that breaks, fills up or loses its power: capture goes on and every event is accounted for."""
 
 import sqlite3
+import tracemalloc
 from contextlib import closing
 
 import pytest
@@ -89,7 +90,14 @@ def break_file(path, damage):
         return
     data = bytearray(path.read_bytes())
     third = len(data) // 3 // 4096 * 4096
-    spans = {"head": (0, 100), "middle": (third, 2 * third), "tail": (2 * third, len(data)), "all": (0, len(data))}
+    page = (third, third + 4096)
+    spans = {
+        "page": page,
+        "head": (0, 100),
+        "middle": (third, 2 * third),
+        "tail": (2 * third, len(data)),
+        "all": (0, len(data)),
+    }
     begin, end = spans[damage]
     data[begin:end] = b"\xa5" * (end - begin)
     path.write_bytes(data)
@@ -179,6 +187,31 @@ def test_a_spool_that_breaks_on_a_full_disk_is_begun_again_when_there_is_room(tm
         assert spool.status().next_seq == len(waiting) + lost
         saved = {event["seq"] for event in waiting if event["kind"] == "window"} & set(range(300))
         assert saved, "the wreck is still read when there is room to keep what it holds"
+
+
+def test_a_disk_with_room_for_a_new_spool_but_not_for_the_old_one_goes_on_with_a_new_one(tmp_path, clock):
+    with closing(Spool(tmp_path, SMALL, clock)) as spool:
+        spool.append_all([window(clock.uptime_s) for _ in range(1_200)])
+    break_file(tmp_path / DATABASE, "tail")
+    with no_writes(beyond=200 << 10), closing(Spool(tmp_path, SMALL, clock)) as spool:
+        assert spool.append(window(clock.uptime_s)) >= 1_200
+        told, seen = sorted(everything(spool), key=lambda event: event["kind"])
+        assert 1 + told["lost"] + 1 == spool.status().next_seq
+        assert seen["kind"] == "window"
+        assert told["lost"] <= 1_200 + RESERVE, "tries that failed are not counted as lost"
+
+
+def test_a_full_spool_is_salvaged_in_little_memory(tmp_path, clock):
+    """Decoded all at once, the 256 MiB of a full spool would take more than the unit lets the agent have."""
+    with closing(Spool(tmp_path, SpoolSettings(min_free_bytes=0), clock)) as spool:
+        spool.append_all([window(clock.uptime_s) for _ in range(8_000)])
+    break_file(tmp_path / DATABASE, "page")
+    tracemalloc.start()
+    with closing(Spool(tmp_path, SpoolSettings(min_free_bytes=0), clock)) as spool:
+        assert spool.status().events > 7_900
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 << 20
 
 
 def test_a_wreck_is_salvaged_after_a_crash_before_its_successor_was_filled(tmp_path, clock, monkeypatch):

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def no_writes() -> Iterator[None]:
-    """The kernel refuses this process every write to a file, as on a full disk; names may still change."""
+def no_writes(beyond: int = 0) -> Iterator[None]:
+    """The kernel refuses this process every write `beyond` that byte of a file, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (beyond, hard))
     try:
         yield
     finally:

@@ -99,15 +99,27 @@ def save_numbers(db: sqlite3.Connection, ledger: Ledger) -> None:
     db.executemany("UPDATE numbers SET value = ?2 WHERE name = ?1", numbers)
 
 
+_INTO_EVENTS: Final = "INTO events (seq, worth, boot, ended_s, lost, extendable, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
+
+
 def insert(db: sqlite3.Connection, ledger: Ledger, event: AnyEvent, boot: int, *, extendable: bool = False) -> None:
     body = encode(event)
-    lost = event.lost if isinstance(event, Gap) else 0
-    db.execute(
-        "INSERT INTO events (seq, worth, boot, ended_s, lost, extendable, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (event.seq, WORTH[type(event)], boot, event.monotonic_s or 0.0, lost, extendable, body),
-    )
+    db.execute(f"INSERT {_INTO_EVENTS}", _row(event, body, boot, extendable=extendable))
     ledger.events += 1
     ledger.size_bytes += len(body) + ROW_BYTES
+
+
+def take_over(db: sqlite3.Connection, ledger: Ledger, event: AnyEvent, body: bytes, boot: int) -> bool:
+    """`insert` with the body that it has elsewhere; False when its number is taken."""
+    taken = db.execute(f"INSERT OR IGNORE {_INTO_EVENTS}", _row(event, body, boot)).rowcount == 1
+    ledger.events += taken
+    ledger.size_bytes += taken * (len(body) + ROW_BYTES)
+    return taken
+
+
+def _row(event: AnyEvent, body: bytes, boot: int, *, extendable: bool = False) -> tuple[object, ...]:
+    lost = event.lost if isinstance(event, Gap) else 0
+    return event.seq, WORTH[type(event)], boot, event.monotonic_s or 0.0, lost, extendable, body
 
 
 def evict(db: sqlite3.Connection, ledger: Ledger, spared: Collection[int] = ()) -> bool:
