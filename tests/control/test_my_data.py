@@ -171,6 +171,11 @@ def test_who_objects_says_so_once_more_and_can_take_it_back(browser: httpx.Clien
     browser.get("object")
     assert person.count("objections") == 0, "looking changes nothing"
     assert browser.post("object", data={"words": "   "}).status_code == 422
+    again = browser.post("object", data={"words": f"<b>{'x' * 4000}"})
+    check(again.text)
+    assert again.status_code == 422
+    assert "4000 letras como mucho" in again.text
+    assert f">\n&lt;b&gt;{'x' * 4000}</textarea>" in again.text, "nobody writes it again"
 
     done = browser.post("object", data={"words": WORDS})
     assert done.status_code == 200
@@ -184,6 +189,8 @@ def test_who_objects_says_so_once_more_and_can_take_it_back(browser: httpx.Clien
 
     assert "Su oposición quedó retirada" in browser.post("take-back").text
     assert "Ya estaba así" in browser.post("take-back").text
+    longest = "\r\n".join(["x" * 39] * 100)
+    assert "quedó registrada" in browser.post("object", data={"words": longest}).text, "lines count as one letter"
     assert person.count("objections", state="taken_back") == 1
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stressvision_control.my_data.actions import ACTIONS
 from stressvision_control.my_data.chart import LEFT, WIDTHS, Band, ceiling, draw
 from stressvision_control.my_data.trend import LEAST, percent, sentences, usual
-from stressvision_control.my_data.words import ACTIONS, WORDS
+from stressvision_control.my_data.words import WORDS
 from stressvision_store.own_data import OwnShift
 
 DAY = date(2026, 11, 3)

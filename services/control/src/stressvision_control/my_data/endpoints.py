@@ -145,16 +145,17 @@ def ask_taking_back(visit: VisitDep) -> HTMLResponse:
     return _ask(visit, "take_back")
 
 
-def _ask(visit: Visit, act: Act, status: int = 200) -> HTMLResponse:
-    return visit.show(confirm_page(act, visit.key, visit.language), status)
+def _ask(visit: Visit, act: Act) -> HTMLResponse:
+    return visit.show(confirm_page(act, visit.key, visit.language))
 
 
 @router.post("/object")
 def raise_objection(visit: VisitDep, words: Annotated[str, Form(max_length=20_000)] = "") -> Response:
+    words = words.replace("\r\n", "\n")  # a form sends two letters where its limit counts one
     try:
         said = _WORDS.validate_python(words)
     except ValidationError:
-        return _ask(visit, "object", 422)
+        return visit.show(confirm_page("object", visit.key, visit.language, refused=words), 422)
     try:
         objections.raise_objection(visit.session, visit.employee_id, words=said, actor=EMPLOYEE)
     except ConflictError:  # there is one, perhaps by a button that was pressed twice

@@ -6,10 +6,11 @@ from html import escape
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
+from stressvision_control.my_data.actions import ACTIONS
 from stressvision_control.my_data.chart import draw
 from stressvision_control.my_data.style import STYLE
 from stressvision_control.my_data.trend import day_of, percent, sentences, usual
-from stressvision_control.my_data.words import ACTIONS, WORDS
+from stressvision_control.my_data.words import WORDS
 from stressvision_store.notices import Language
 from stressvision_store.own_data import KeptRows, OwnConsent, OwnData, OwnShift
 from stressvision_store.personal_tables import Objection, PersonalLink
@@ -38,15 +39,16 @@ def own_page(data: OwnData, link: PersonalLink, key: str, language: Language, *,
     return page(words["title"], "".join(parts), language)
 
 
-def confirm_page(act: Act, key: str, language: Language) -> str:
-    """Asks once more before anything is changed."""
+def confirm_page(act: Act, key: str, language: Language, *, refused: str | None = None) -> str:
+    """Asks once more before anything is changed. `refused`: the words that were sent and cannot be kept so."""
     words = WORDS[language]
-    field = (
-        f'<label for="words">{escape(words["object_words"])}</label>'
-        '<textarea id="words" name="words" required maxlength="4000"></textarea>'
-        if act == "object"
-        else ""
-    )
+    field = ""
+    if act == "object":
+        told = f'<p class="note" role="alert">{escape(words["object_refused"])}</p>' if refused is not None else ""
+        field = (
+            f'{told}<label for="words">{escape(words["object_words"])}</label>'
+            f'<textarea id="words" name="words" required maxlength="4000">\n{escape(refused or "")}</textarea>'
+        )
     body = (
         f"<h1>{escape(words[act])}</h1><section><p>{escape(words[f'{act}_says'])}</p>"
         f'<form method="post" action="?lang={language}">{field}'

@@ -7,9 +7,9 @@ from html import escape
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from stressvision_control.my_data.actions import ACTIONS
 from stressvision_control.my_data.pages import page
 from stressvision_control.my_data.trend import day_of, percent
-from stressvision_control.my_data.words import ACTIONS
 from stressvision_control.privacy.words import COLUMNS, STATES, WORDS
 from stressvision_store.notices import Language
 
