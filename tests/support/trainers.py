@@ -14,7 +14,7 @@ from typing import Any
 from support.control import Control
 from support.training import LABELS, Plant, drawn
 
-MINUTES = 240.0
+MINUTES = 600.0
 """How long a job may take on a busy machine, in seconds."""
 
 

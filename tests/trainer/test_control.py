@@ -8,6 +8,8 @@ import pytest
 
 from stressvision_trainer.control import Control
 from stressvision_trainer.errors import ControlError
+from support import control as services
+from support.rollouts import NEW, OLD, register
 
 
 @pytest.fixture
@@ -70,3 +72,18 @@ def test_nobody_there_is_said_with_the_address() -> None:
     with pytest.raises(ControlError, match=r"does not answer at http://127\.0\.0\.1:9"):
         control.picture_counts()
     control.close()
+
+
+@pytest.mark.db
+def test_the_model_in_use_is_found_behind_many_others(
+    control: services.Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stressvision_trainer.control.MODELS_AT_ONCE", 1)
+    trainer = Control(control.url, control.token("ml"))
+    register(control.database, OLD)
+    assert trainer.desired_model() is None
+    register(control.database, NEW, desired=True)
+    found = trainer.desired_model()
+    assert found is not None
+    assert found["version"] == NEW
+    trainer.close()

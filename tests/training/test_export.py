@@ -7,7 +7,7 @@ import pytest
 
 from stressvision_training.data.rows import SourceError
 from stressvision_training.exporting.card import _fits
-from stressvision_training.exporting.export import _licence_note, _put, export
+from stressvision_training.exporting.export import _licence_note, _put, _without_folder, export
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -61,6 +61,18 @@ FIT = "stressvision-train fit --recipe training/recipes/r.toml --data DATA --out
 )
 def test_the_card_says_the_commands_that_trained_it(made: dict[str, Any], says: list[str]) -> None:
     assert [line.strip() for line in _fits(MADE | made).splitlines()] == says
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("architecture.weights=/home/ana/vgg.h5", "architecture.weights=vgg.h5"),
+        ('architecture.weights="/home/ana/vgg.h5"', "architecture.weights=vgg.h5"),
+        ("seed=7", "seed=7"),
+    ],
+)
+def test_no_folder_of_somebodys_machine_travels_with_a_model(change: str, told: str) -> None:
+    assert _without_folder(change) == told
 
 
 def test_research_data_and_pretrained_weights_bring_their_terms() -> None:

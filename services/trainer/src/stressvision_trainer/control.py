@@ -16,6 +16,7 @@ TIMEOUT_S: Final = 60.0
 PATIENCE_S: Final = 3600.0
 """How long a call that must succeed is tried, where nothing else is said."""
 LONGEST_WAIT_S: Final = 20.0
+MODELS_AT_ONCE: Final = 500
 
 Row = dict[str, Any]
 
@@ -101,8 +102,14 @@ class Control:
 
     def desired_model(self) -> Row | None:
         """The model that the fleet should run: version and digest."""
-        rows = self._patiently("GET", "/v1/models", params={"limit": 500}).json()["items"]
-        return next((row for row in rows if row["desired"]), None)
+        page: Row = {"next": ""}
+        while page["next"] is not None:
+            query = {"limit": MODELS_AT_ONCE} | ({"after": page["next"]} if page["next"] else {})
+            page = self._patiently("GET", "/v1/models", params=query).json()
+            for row in page["items"]:
+                if row["desired"]:
+                    return dict(row)
+        return None
 
     def model(self, version: str) -> Row:
         found: Row = self._patiently("GET", f"/v1/models/{version}").json()

@@ -46,7 +46,8 @@ def _csv(path: Path, refused: Refusals, tick: Tick) -> Iterator[Row]:
         reader = csv.reader(file)
         header = [name.strip() for name in next(reader, [])]
         if sorted(header) != sorted(_COLUMNS):
-            raise SourceError(f"{path}:1: header is {header[:5]}, expected {','.join(_COLUMNS)}")
+            wanted = f"{','.join(_COLUMNS)} with commas; give the official fer2013.csv, as UTF-8"
+            raise SourceError(f"{path}:1: header is {header[:5]}, expected {wanted}")
         order = [header.index(name) for name in _COLUMNS]  # Kaggle's icml_face_data.csv has another
         for number, record in enumerate(filter(None, reader)):
             if number % 500 == 0:

@@ -5,7 +5,7 @@ import importlib.metadata
 import importlib.util
 import shutil
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final, Literal, get_type_hints
 
 import msgspec
@@ -200,7 +200,7 @@ def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int,
     return {
         "recipe": facts["recipe"],
         "seed": seed,
-        "changes": facts.get("changes", [f"seed={seed}"]),
+        "changes": [_without_folder(change) for change in facts.get("changes", [f"seed={seed}"])],
         "pretrained": facts.get("weights_sha256"),
         "init": facts.get("init"),
         "teachers": facts["teachers"],
@@ -214,6 +214,13 @@ def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int,
         "calibration_sha256": faces_digest,
         "versions": facts["versions"] | {"stressvision-training": importlib.metadata.version("stressvision-training")},
     }
+
+
+def _without_folder(change: str) -> str:
+    """Where a file of weights lay on one machine is nobody else's concern."""
+    key, _, value = change.partition("=")
+    name = PurePath(value.strip("'\"")).name
+    return f"{key}={name}" if "/" in value else change
 
 
 def _gates(out: Path, whole: NDArray[np.float32], images: NDArray[np.uint8], truth: Truth) -> list[Gate]:
