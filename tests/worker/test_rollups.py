@@ -88,3 +88,16 @@ def test_gives_way_to_an_edit_that_holds_its_site(database: Database, plant: pla
 
     assert marks(database) == before
     assert work_off(database.engine("worker"), marks=1000, budget_s=30)
+
+
+def test_an_edit_that_holds_one_site_holds_up_no_other(database: Database, plant: plants.Plant) -> None:
+    with transaction(database.engine()) as session:
+        lock_sites(session, plant.sites[:1], shared=True)
+
+        assert not work_off(database.engine("worker"), marks=1000, budget_s=30), "it comes back at once"
+
+        with transaction(database.engine()) as other:
+            assert set(other.scalars(text("SELECT DISTINCT site_id FROM rollup_windows"))) == {plant.sites[1]}
+
+    assert work_off(database.engine("worker"), marks=1000, budget_s=30)
+    assert wrong_rows(database.url("owner")) == []

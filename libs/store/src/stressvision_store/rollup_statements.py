@@ -9,9 +9,18 @@ from stressvision_store.marks import BUCKET_SQL
 CLAIM = """
 WITH claimed AS (
     DELETE FROM dirty_windows WHERE id = ANY(ARRAY(
-        SELECT id FROM dirty_windows ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
+        SELECT id FROM dirty_windows WHERE :devices ::integer[] IS NULL OR device_id = ANY(:devices)
+        ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED))
     RETURNING device_id, bucket_at, marked_at)
 SELECT device_id, bucket_at, count(*) AS marks, min(marked_at) AS marked_at FROM claimed GROUP BY 1, 2 ORDER BY 1, 2
+"""
+
+MARKED = """
+SELECT array_agg(DISTINCT d.device_id) AS devices
+FROM (SELECT DISTINCT device_id FROM dirty_windows) d
+LEFT JOIN placements p USING (device_id)
+LEFT JOIN stations s ON s.id = p.station_id LEFT JOIN areas a ON a.id = s.area_id
+GROUP BY a.site_id ORDER BY a.site_id
 """
 
 PREPARE = """

@@ -44,17 +44,18 @@ class Drained:
     oldest_marked_at: datetime | None = None
 
 
-def drain(session: Session, limit: int = 5_000) -> Drained:
-    """Take up to `limit` of the oldest marks and bring all that depends on them up to date.
+def drain(session: Session, limit: int = 5_000, *, devices: Sequence[int] | None = None) -> Drained:
+    """Take up to `limit` of the oldest marks (of these devices, if any are named) and bring all that depends on them up
+    to date.
 
     Commit the transaction afterwards; when it fails, the marks are back. Raises `OperationalError` when a roster edit
     holds the site for long.
     """
-    claimed = session.execute(text(statements.CLAIM), {"limit": limit}).all()
+    claimed = session.execute(text(statements.CLAIM), {"limit": limit, "devices": devices}).all()
     if not claimed:
         return Drained()
     sites = sites_of(session, {row.device_id for row in claimed})
-    patience_s = _PATIENCE_S if len(sites) == 1 else _PATIENCE_WITH_MANY_SITES_S
+    patience_s = _PATIENCE_S if len(sites) == 1 and devices is None else _PATIENCE_WITH_MANY_SITES_S
     session.execute(text(statements.PREPARE), {"patience": f"{patience_s * 1000:.0f}ms", "raw": Lock.RAW_EVENTS.value})
     lock_sites(session, sites)
     kept_from = session.scalar(text("SELECT max(kept_from) FROM raw_horizon"))
@@ -70,6 +71,11 @@ def drain(session: Session, limit: int = 5_000) -> Drained:
         erased=erased,
         oldest_marked_at=min(row.marked_at for row in claimed),
     )
+
+
+def marked_devices(session: Session) -> list[list[int]]:
+    """The devices with marks, site by site; one that has stood at several is named with each."""
+    return list(session.scalars(text(statements.MARKED)))
 
 
 def runs_of(buckets: Sequence[tuple[int, datetime]]) -> list[tuple[int, datetime, datetime]]:

@@ -2,14 +2,14 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from stressvision_store.rollups import Drained, drain, put_oldest_last
+from stressvision_store.rollups import Drained, drain, marked_devices, put_oldest_last
 from stressvision_store.session import transaction
 from stressvision_worker import metrics
 
@@ -32,11 +32,9 @@ def work_off(engine: Engine, *, marks: int, budget_s: float, clock: Callable[[],
         try:
             drained = _drain_once(engine, limit)
         except OperationalError as error:
-            if not isinstance(error.orig, LockNotAvailable | DeadlockDetected):
-                metrics.DRAIN_FAILURES.labels(why="database").inc()
-                raise
-            metrics.DRAIN_FAILURES.labels(why="busy").inc()
+            _count_busy(error)
             log.info("an edit or another drain holds a site; the marks are back")
+            _pass_by(engine, limit, lambda: clock() < until)
             return False
         except DBAPIError:
             metrics.DRAIN_FAILURES.labels(why="data").inc()
@@ -55,9 +53,30 @@ def work_off(engine: Engine, *, marks: int, budget_s: float, clock: Callable[[],
     return bool(failed)
 
 
-def _drain_once(engine: Engine, limit: int) -> Drained:
+def _count_busy(error: OperationalError) -> None:
+    """Raise it unless it says that somebody holds a site."""
+    busy = isinstance(error.orig, LockNotAvailable | DeadlockDetected)
+    metrics.DRAIN_FAILURES.labels(why="busy" if busy else "database").inc()
+    if not busy:
+        raise error
+
+
+def _pass_by(engine: Engine, limit: int, goes_on: Callable[[], bool]) -> None:
+    """What is held at one site holds up no other: each by itself, once."""
+    with transaction(engine) as session:
+        sites = marked_devices(session)
+    for devices in sites if len(sites) > 1 else []:
+        if not goes_on():
+            return
+        try:
+            _drain_once(engine, limit, devices)
+        except OperationalError as error:
+            _count_busy(error)
+
+
+def _drain_once(engine: Engine, limit: int, devices: Sequence[int] | None = None) -> Drained:
     with metrics.DRAIN_SECONDS.time(), transaction(engine) as session:
-        drained = drain(session, limit)
+        drained = drain(session, limit, devices=devices)
     metrics.MARKS.inc(drained.marks)
     metrics.BUCKETS.inc(drained.buckets)
     metrics.BEYOND.inc(drained.beyond)
