@@ -106,7 +106,7 @@ def test_enrolment_leaves_a_key_and_a_number(tmp_path):
         (Reply(429), "try again later"),
         (Reply(308, headers={"Location": "https://new.example/"}), "give that address"),
         (Reply(200, {"welcome": "hotel wifi"}), "no Stress Vision server"),
-        (Reply(hang_up=True), "check address and network"),
+        (Reply(hang_up=True), "check address, network, certificate"),
     ],
 )
 def test_failed_enrolment_says_what_to_do(tmp_path, reply, words):

@@ -148,11 +148,12 @@ def test_set_aside_and_release(spool, clock):
     assert [event.seq for event in spool.peek(10, ROOM).events] == [0, 1, 2]
 
 
-def test_too_many_set_aside_are_given_up_and_counted(spool, clock):
-    spool.append_all([window(clock.uptime_s) for _ in range(1005)])
-    for seq in range(1005):
+def test_too_many_set_aside_are_given_up_and_counted(spool, clock, monkeypatch):
+    monkeypatch.setattr("stressvision_agent.spool.SET_ASIDE_KEPT", 20)
+    spool.append_all([window(clock.uptime_s) for _ in range(25)])
+    for seq in range(25):
         spool.set_aside(seq, "422 no")
-    assert spool.status().set_aside == 1000
+    assert spool.status().set_aside == 20
     (told,) = everything(spool)
     assert told["lost"] == 5
 
@@ -166,6 +167,6 @@ def test_status_can_be_read_beside_a_running_agent(tmp_path, spool, clock):
 
 def test_room_is_given_back_to_the_disk(tmp_path, clock):
     with closing(Spool(tmp_path, SpoolSettings(min_free_bytes=0), clock)) as spool:
-        spool.append_all([window(clock.uptime_s) for _ in range(20_000)])
+        spool.append_all([window(clock.uptime_s) for _ in range(8_000)])
         everything(spool)
     assert (tmp_path / DATABASE).stat().st_size < 2 << 20

@@ -92,7 +92,7 @@ def enrol(http: httpx.Client, request: EnrolmentRequest) -> Enrolment:
         if response.is_success:
             return msgspec.json.decode(response.content, type=Enrolment)
     except httpx.HTTPError as error:
-        raise EnrolmentError(f"no answer from {http.base_url}: {error}; check address and network") from error
+        raise EnrolmentError(f"no answer from {http.base_url}: {error}; check address, network, certificate") from error
     except msgspec.DecodeError as error:
         raise EnrolmentError(f"{http.base_url} is no Stress Vision server: {error}") from error
     if response.is_redirect:
