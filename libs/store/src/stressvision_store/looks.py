@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlmodel import Session, col, func, select
 
 from stressvision_store import audit
+from stressvision_store.locks import Lock, hold
 from stressvision_store.paging import one, take
 from stressvision_store.people import employee_named
 from stressvision_store.personal_tables import Look
@@ -27,7 +28,6 @@ MOST_AT_ONCE: Final = 5
 MOST_A_DAY: Final = 20
 """Of one officer, those that are over included."""
 
-_OPENING: Final = 0x5356000A
 _LIVE = "SELECT id FROM live_looks WHERE id = ANY(:ids)"
 _CONSENTS = "SELECT EXISTS (SELECT FROM consenting WHERE employee_id = :employee_id)"
 _END_BARRED = """
@@ -54,7 +54,7 @@ def open_look(
     """From now on, for `lasting`, dashboards show that person. `officer`: the person; `actor`: with the token."""
     if not timedelta(0) < lasting <= LONGEST:
         raise InvalidError(f"a look lasts {LONGEST // timedelta(hours=1)} hours at most", field="hours")
-    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _OPENING})
+    hold(session, Lock.LOOKS)
     employee = employee_named(session, pseudonym)
     if not session.scalar(text(_CONSENTS), {"employee_id": employee.id}):
         raise ConflictError(
