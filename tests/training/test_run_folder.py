@@ -10,6 +10,7 @@ import pytest
 from stressvision_training.data.dataset import read_dataset
 from stressvision_training.data.prepare import Preparation, prepare
 from stressvision_training.data.rows import SourceError
+from stressvision_training.exporting.export import export
 from stressvision_training.fitting.fit import fit
 from stressvision_training.fitting.recipe import read_recipe
 from stressvision_training.fitting.run_folder import Beginning, alone, begin
@@ -94,6 +95,9 @@ def test_a_head_that_no_row_has_a_label_for_spoils_no_figure(folder: Path, tmp_p
     best = fit(folder / "small.toml", folder / "company", tmp_path / "run", changes=["epochs=1"])
     assert best["accuracy"] == best["company5_accuracy"]
     json.dumps(best, allow_nan=False)  # with a NaN no later epoch would be better
+    with pytest.raises(SourceError, match="no validation row has a label of fer7, so nothing can be calibrated"):
+        export(tmp_path / "run", tmp_path / "model", "1.0.0", scheme="fer7")
+    assert not list(tmp_path.glob("model*"))
 
 
 def test_data_on_which_no_epoch_can_be_judged_are_refused_at_once(folder: Path, tmp_path: Path) -> None:

@@ -77,7 +77,11 @@ def export(
     partial = out.resolve().with_name(f"{out.resolve().name}{PARTIAL}")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    made = _made(run, facts, dataset, partial, version, scheme or dataset.scheme, formats)
+    try:
+        made = _made(run, facts, dataset, partial, version, scheme or dataset.scheme, formats)
+    except Exception:
+        shutil.rmtree(partial)
+        raise
     _put(partial, out)
     return made
 
