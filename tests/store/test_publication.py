@@ -96,7 +96,7 @@ def test_moods_of_a_time_without_a_full_profile_stay_hidden(
         (None, None, 0.2)
     ]
     assert ask(database, "SELECT kind, text FROM hr.annotations ORDER BY kind") == [
-        ("model", "Modelo m1 / Model m1"), ("policy", "Perfil del sitio: full / Site profile: full"),
+        ("model", "Modelo m1 / Model m1"), ("policy", "Perfil de la sede: full / Site profile: full"),
     ]  # fmt: skip
 
 

@@ -99,6 +99,15 @@ def test_seeing_confidence_and_scores_of_every_day_and_version(model: Database) 
     assert scores == ("1.0.0", 0.84, 0.87, 0.01, 0.8)
 
 
+def test_a_score_that_is_no_number_is_unknown(model: Database) -> None:
+    odd = '{"scores": {"int8": {"test": {"accuracy": "good", "ece": 0.02}}}}'
+    do(model, "UPDATE model_versions SET manifest = manifest || %s::jsonb", odd)
+
+    (scores,) = seen(model, "SELECT accuracy, macro_f1, ece FROM ops.models")
+
+    assert scores == (None, None, 0.02)
+
+
 def test_latency_is_that_of_devices_heard_of_within_a_day(model: Database) -> None:
     for number, (p95_s, bad, heard) in enumerate(((0.02, 0, "1 hour"), (0.05, 3, "2 hours"), (9.0, 99, "2 days"))):
         do(

@@ -237,6 +237,7 @@ class ShiftRollup(Measures, table=True):
     __table_args__ = (
         PrimaryKeyConstraint("employee_id", "shift_id", "shift_date"),
         Index("rollup_shifts_date", "site_id", "shift_date"),
+        Index("rollup_shifts_provisional", "ends_at", postgresql_where=text("state = 'provisional'")),
     )
     employee_id: int
     shift_id: int
@@ -257,6 +258,7 @@ class AreaRollup(Measures, table=True):
     __table_args__ = (
         PrimaryKeyConstraint("area_id", "shift_id", "shift_date"),
         Index("rollup_areas_date", "site_id", "shift_date"),
+        Index("rollup_areas_provisional", "ends_at", postgresql_where=text("state = 'provisional'")),
     )
     area_id: int
     shift_id: int
