@@ -49,7 +49,7 @@ def test_a_label_without_rows_has_no_interval() -> None:
     assert found["ece"] == pytest.approx([0.2, 0.2], abs=1e-6)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.data())
 def test_every_figure_lies_in_its_interval(data: st.DataObject) -> None:
     rows = data.draw(st.integers(30, 120))

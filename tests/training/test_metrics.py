@@ -63,7 +63,7 @@ def test_the_temperature_undoes_overconfidence() -> None:
     assert fit_temperature(sharpened, truth) == pytest.approx(2.0, rel=0.1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.data())
 def test_any_answers_score_as_scikit_learn_scores_them(data: st.DataObject) -> None:
     rows = data.draw(st.integers(1, 60))
