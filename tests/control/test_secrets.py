@@ -52,12 +52,14 @@ def use(port: int) -> list[str]:
 
 
 def fail(port: int, database: Database) -> None:
-    """An error that nobody foresaw, in a statement that has a name in it."""
-    with psycopg.connect(database.url("owner"), autocommit=True) as connection:
-        connection.execute("ALTER TABLE employee_names ALTER COLUMN name TYPE varchar(3) USING left(name, 3)")
-    headers = {"Authorization": f"Bearer {ADMIN_TOKEN}"}
+    """A value that no table holds, then an error that nobody foresaw, both in statements that have a name in them."""
+    url, headers = f"http://127.0.0.1:{port}/v1/employees", {"Authorization": f"Bearer {ADMIN_TOKEN}"}
     person = {"site_id": 1, "pseudonym": "E-2", "name": NAME}
-    assert httpx.post(f"http://127.0.0.1:{port}/v1/employees", json=person, headers=headers).status_code == 500
+    broken = (("ALTER COLUMN name TYPE varchar(3) USING left(name, 3)", 422), ("RENAME COLUMN name TO label", 500))
+    with psycopg.connect(database.url("owner"), autocommit=True) as connection:
+        for change, status in broken:
+            connection.execute(f"ALTER TABLE employee_names {change}")
+            assert httpx.post(url, json=person, headers=headers).status_code == status
 
 
 @pytest.mark.parametrize("level", ["INFO", "DEBUG"])

@@ -163,7 +163,7 @@ def test_a_worker_begins_though_its_broker_was_filled_meanwhile(crew: Crew, tmp_
     broker = start_redis(tmp_path / "redis")
     settings = Settings(database_url=SecretStr(crew.database.url("worker")), redis_url=SecretStr(broker.url))
     with redis.Redis.from_url(broker.url) as client, create_celery(settings) as app:
-        client.config_set("maxmemory", client.info("memory")["used_memory"] + 500_000)
+        client.config_set("maxmemory", client.info("memory")["used_memory"] + 2_000_000)
         with pytest.raises(OperationalError, match="maxmemory"):
             for name in itertools.cycle(SCHEDULE):
                 app.send_task(name)
