@@ -62,7 +62,7 @@ def test_what_will_do_is_sent_and_the_rest_is_told_with_its_reason(add: Command,
     outcome = json.loads(add(str(pictures), "--site", "Callao", "--json").stdout)
     assert (outcome["looked_at"], outcome["added"], outcome["known"]) == (7, 2, 0)
     reasons = {each["file"]: each["reason"] for each in outcome["left_out"]}
-    assert reasons["fatigue/twice.png"] == "the same file as neutral/ana_1.png"
+    assert reasons["fatigue/twice.png"] == "the same picture as neutral/ana_1.png"
     assert reasons["fatigue/empty_chair.png"].startswith("no face found in 640x480 pixels")
     assert "cut off" in reasons["fatigue/broken.jpg"] or "not a picture" in reasons["fatigue/broken.jpg"]
     assert reasons["fatigue/note.txt"] == "neither JPG nor PNG"
@@ -71,9 +71,26 @@ def test_what_will_do_is_sent_and_the_rest_is_told_with_its_reason(add: Command,
     again = add(str(pictures), "--site", "Callao")
     assert "0 pictures added, 2 were there already" in again.output
     listed = plant.control.as_role("ml").get("/v1/pictures").json()["items"]
-    assert {(row["media_type"], row["is_crop"], row["width"]) for row in listed} == {
-        ("image/png", False, 640), ("image/jpeg", False, 640),
-    }  # fmt: skip
+    assert [(row["media_type"], row["is_crop"], row["width"]) for row in listed] == [("image/png", False, 640)] * 2
+
+
+def test_only_the_upright_grey_picture_is_sent(add: Command, plant: Plant, tmp_path: Path) -> None:
+    colours = np.random.default_rng(1).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    shot = cv2.imencode(".jpg", cv2.resize(colours, (4500, 3000), interpolation=cv2.INTER_NEAREST))[1].tobytes()
+    # a quarter right, and where it was taken: EXIF's tags 274 and 34853
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x02\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\x88\x25\0\x04\0\0\0\x01\0\0\0\x26"
+    exif += b"\0\0\0\0\0\x01\0\x01\0\x02\0\0\0\x02S\0\0\0\0\0\0\0"
+    write(tmp_path / "pictures", "happy/a.jpg", shot[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + shot[2:])
+    add(str(tmp_path / "pictures"), "--site", "Callao", "--crop")
+    (row,) = plant.control.as_role("ml").get("/v1/pictures").json()["items"]
+    assert (row["media_type"], row["width"], row["height"]) == ("image/png", 1365, 2048)
+    kept = plant.control.as_role("ml").get(f"/v1/pictures/{row['digest']}/content").content
+    assert b"Exif" not in kept
+    assert b"eXIf" not in kept
+    seen = cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_UNCHANGED)
+    wanted = cv2.rotate(cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY), cv2.ROTATE_90_CLOCKWISE)
+    assert seen.shape == (2048, 1365)
+    assert np.abs(cv2.resize(seen, (60, 90), interpolation=cv2.INTER_AREA).astype(int) - wanted).mean() < 3
 
 
 def test_people_are_named_by_a_csv_and_must_consent(add: Command, plant: Plant, tmp_path: Path) -> None:

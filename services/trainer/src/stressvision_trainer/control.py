@@ -128,12 +128,11 @@ class Control:
             raise ControlError(f"there is no site {wanted!r}")
         return int(rows[0]["id"])
 
-    def add_picture(self, digest: str, content: bytes, kind: str, query: Mapping[str, Any]) -> bool:
-        """Whether it is new there."""
+    def add_picture(self, digest: str, content: bytes, query: Mapping[str, Any]) -> bool:
+        """Send a PNG; whether it is new there."""
         given = {name: value for name, value in query.items() if value is not None}
-        answer = self._patiently(
-            "PUT", f"/v1/pictures/{digest}", content=content, headers={"Content-Type": kind}, params=given
-        )
+        kind = {"Content-Type": "image/png"}
+        answer = self._patiently("PUT", f"/v1/pictures/{digest}", content=content, headers=kind, params=given)
         return answer.status_code == 201
 
     def picture_counts(self) -> list[Row]:

@@ -86,7 +86,7 @@ def _send(
     for picture in good:
         query = picture.query | {"site_id": site_id}
         try:
-            is_new = control.add_picture(picture.digest, picture.path.read_bytes(), picture.media_type, query)
+            is_new = control.add_picture(picture.digest, picture.content, query)
         except ControlError as error:
             if error.status not in (404, 409, 413, 422):
                 raise

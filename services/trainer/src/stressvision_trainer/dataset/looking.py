@@ -1,4 +1,8 @@
-"""Look at pictures before they are sent: readable, large enough, one face or more, and none twice."""
+"""Look at pictures before they are sent: readable, large enough, one face or more, and none twice.
+
+What is sent is the upright grey picture alone, as networks see it: no colours, and nothing of what a camera writes into
+its files, where it stood included.
+"""
 
 import hashlib
 import unicodedata
@@ -7,15 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import cv2
+import numpy as np
+
 from stressvision_contracts.labels import COMPANY5
-from stressvision_training.data.faces import FaceReader, read_grey
+from stressvision_training.data.faces import FaceReader, Grey, read_grey
 from stressvision_training.data.listing import check_fields, read_listing
 from stressvision_training.data.refusals import SourceError
 
 ENDINGS: Final = frozenset({".jpg", ".jpeg", ".png"})
 LEAST_SIDE: Final = 48
 """Pixels of a face; the smallest network's input."""
-LARGEST_BYTES: Final = 8 << 20
+LARGEST_BYTES: Final = 32 << 20
+LONGEST_SIDE: Final = 2048
+"""Pixels to which a larger picture is made smaller: a face that fills it is still larger than any network's input."""
 
 
 class UnusableError(ValueError):
@@ -31,10 +40,14 @@ class Looked:
     label: str
     subject: str | None
     digest: str
-    media_type: str
     width: int
     height: int
     is_crop: bool
+
+    @property
+    def content(self) -> bytes:
+        """The bytes that `digest` is of, made again: a folder's pictures would fill the memory."""
+        return _png(_shrunk(read_grey(self.path)))
 
     @property
     def query(self) -> dict[str, Any]:
@@ -112,18 +125,17 @@ def _look(
         return LeftOut(name, "neither JPG nor PNG")
     try:
         size = path.stat().st_size
-        content = path.read_bytes() if size <= LARGEST_BYTES else b""
     except OSError as error:
         return LeftOut(name, f"cannot be read: {error.strerror}")
     if size > LARGEST_BYTES:
         return LeftOut(name, f"{size >> 20} MB; {LARGEST_BYTES >> 20} at most")
-    digest = hashlib.sha256(content).hexdigest()
-    if digest in seen:
-        return LeftOut(name, f"the same file as {seen[digest]}")
     try:
-        grey = read_grey(path)
+        grey = _shrunk(read_grey(path))
     except SourceError as error:
         return LeftOut(name, str(error).removeprefix(f"{path}: "))
+    digest = hashlib.sha256(_png(grey)).hexdigest()
+    if digest in seen:
+        return LeftOut(name, f"the same picture as {seen[digest]}")
     height, width = grey.shape
     faces = reader.find(grey)
     if not faces:
@@ -131,5 +143,16 @@ def _look(
     if max(faces[0].w, faces[0].h) < LEAST_SIDE:
         return LeftOut(name, f"the face has {max(faces[0].w, faces[0].h)} pixels; {LEAST_SIDE} or more are needed")
     seen[digest] = name
-    kind = "image/png" if content.startswith(b"\x89PNG") else "image/jpeg"
-    return Looked(path, name, label, subject, digest, kind, width, height, crop)
+    return Looked(path, name, label, subject, digest, width, height, crop)
+
+
+def _shrunk(grey: Grey) -> Grey:
+    factor = LONGEST_SIDE / max(grey.shape)
+    if factor >= 1:
+        return grey
+    size = (max(round(grey.shape[1] * factor), 1), max(round(grey.shape[0] * factor), 1))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _png(grey: Grey) -> bytes:
+    return cv2.imencode(".png", grey)[1].tobytes()
