@@ -2,20 +2,27 @@
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
+import psycopg
 import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from stressvision_control.cli.app import app
 from stressvision_control.models.scores import compare
+from stressvision_store.locks import Lock
 from stressvision_store.repository.keys import make_key
 from support.control import Control
 from support.manifests import MODEL, content_of, make_manifest, write_model
 from support.repository import FolderFetcher, Repository, StoreFetcher, TufClient, offered
+from support.servers import wait_until
+
+OCTETS = {"Content-Type": "application/octet-stream"}
 
 Command = Callable[..., Result]
 
@@ -174,3 +181,28 @@ def test_who_is_ahead(first: dict[str, Any], second: dict[str, Any], ahead: str 
 def test_a_smaller_error_or_file_is_ahead() -> None:
     rows = {row["figure"]: row for row in compare(make_manifest(size_bytes=2_000_000), make_manifest())}
     assert rows["size in MB"]["ahead"] == "second"
+
+
+@pytest.mark.parametrize("action", ["approve", "retire"])
+def test_whoever_waits_for_the_repository_holds_no_model_up(signing: Control, action: str) -> None:
+    """Signed targets take the repository, then the models: the other way round, two would wait for each other."""
+    stated = {"digest": hashlib.sha256(content_of("test-1")).hexdigest(), "size_bytes": len(content_of("test-1"))}
+    ana = signing.as_role("Ana")
+    ana.post("/v1/models", json=make_manifest(version="test-1", **stated)).raise_for_status()
+    ana.put("/v1/models/test-1/file", content=content_of("test-1"), headers=OCTETS).raise_for_status()
+    berta = signing.as_role("Berta")
+    answers: list[httpx.Response] = []
+    asks = threading.Thread(target=lambda: answers.append(berta.post(f"/v1/models/test-1/{action}")))
+    with psycopg.connect(signing.database.admin_url) as other:
+        other.execute("SELECT pg_advisory_xact_lock(%s)", [Lock.REPOSITORY.value])
+        asks.start()
+        wait_until(lambda: _waits(signing), "the request")
+        other.execute("SELECT FROM ops.models WHERE version = 'test-1' FOR UPDATE NOWAIT")
+    asks.join()
+    assert answers[0].json()["state"] == f"{action}d"
+
+
+def _waits(control: Control) -> bool:
+    with psycopg.connect(control.database.admin_url) as connection:
+        waiting = connection.execute("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'advisory'").fetchone()
+    return waiting is not None

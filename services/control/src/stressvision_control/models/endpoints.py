@@ -17,7 +17,7 @@ from stressvision_store.model_tables import ModelVersion
 from stressvision_store.refusals import InvalidError
 from stressvision_store.repository import publishing
 from stressvision_store.repository.keys import KeyFileError, read_server_keys
-from stressvision_store.repository.metadata import NoKeyError, NoRepositoryError
+from stressvision_store.repository.metadata import NoKeyError, NoRepositoryError, lock_repository
 from stressvision_store.rollouts import orders
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -57,6 +57,7 @@ def show_model(session: SessionDep, version: Version) -> ModelDetail:
 @router.post("/{version}/approve", summary="Let a candidate be rolled out", **judges)
 def approve_model(session: SessionDep, caller: CallerDep, version: Version, request: Request) -> ModelDetail:
     """Another person than the one who registered it. Where the server has the targets key, it is published at once."""
+    lock_repository(session)  # before the model's row, as whoever uploads signed targets does
     before = model_versions.get_model(session, version).state
     row = model_versions.approve_model(session, version, actor=caller.actor)
     if row.state != before:
@@ -99,6 +100,7 @@ def override_gates(session: SessionDep, caller: CallerDep, version: Version, bod
 @router.post("/{version}/retire", summary="Have a model never be used again", **allow("admin", "operator"))
 def retire_model(session: SessionDep, caller: CallerDep, version: Version, request: Request) -> ModelDetail:
     """Where the server has the targets key, devices are not offered it any more from now on."""
+    lock_repository(session)  # as above
     orders.refuse_in_use(session, version)
     row = model_versions.retire_model(session, version)
     audit.append(session, actor=caller.actor, action="model.retire", subject=f"model {version}")
