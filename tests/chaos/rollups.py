@@ -22,7 +22,7 @@ from stressvision_store.marks import mark_events
 from stressvision_store.session import transaction
 from support import intake, plants
 from support.database import Database, create_database, prepare_cluster
-from support.rollup_oracle import wrong_rows
+from support.rollup_differences import wrong_rows
 from support.servers import PostgresServer, RedisServer, start_postgres, start_redis, wait_until
 from support.workers import Daemon, environment
 

@@ -18,7 +18,7 @@ from stressvision_store.session import transaction
 from stressvision_store.workforce_tables import Assignment, CheckIn, Consent
 from support import plants
 from support.database import Database
-from support.rollup_oracle import read_rollups, wrong_rows
+from support.rollup_differences import read_rollups, wrong_rows
 
 pytestmark = pytest.mark.db
 

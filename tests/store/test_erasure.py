@@ -19,7 +19,7 @@ from stressvision_store.session import transaction
 from support import plants
 from support.database import Database
 from support.person import MORNING, Person, person
-from support.rollup_oracle import wrong_rows
+from support.rollup_differences import wrong_rows
 
 pytestmark = pytest.mark.db
 __all__ = ["person"]

@@ -14,7 +14,7 @@ from stressvision_store.personal_tables import Objection
 from stressvision_store.refusals import ConflictError, InvalidError
 from stressvision_store.session import transaction
 from support.person import MORNING, Person, person
-from support.rollup_oracle import wrong_rows
+from support.rollup_differences import wrong_rows
 
 pytestmark = pytest.mark.db
 __all__ = ["person"]

@@ -19,7 +19,7 @@ from stressvision_store.roster import import_roster
 from stressvision_store.session import transaction
 from support import plants
 from support.database import Database
-from support.rollup_oracle import differences, read_rollups
+from support.rollup_differences import differences, read_rollups
 
 pytestmark = pytest.mark.db
 

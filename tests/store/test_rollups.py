@@ -13,7 +13,7 @@ from stressvision_store.rollups import BUCKET, drain, erase_windows, finalise, r
 from stressvision_store.session import transaction
 from support import plants
 from support.database import Database
-from support.rollup_oracle import read_rollups, wrong_rows
+from support.rollup_differences import read_rollups, wrong_rows
 
 DAY = date(2026, 11, 4)
 MORNING = datetime(2026, 11, 4, 13, 0, tzinfo=UTC)

@@ -15,7 +15,7 @@ from stressvision_store.rollups import drain
 from stressvision_store.session import transaction
 from support import plants
 from support.database import Database
-from support.rollup_oracle import differences, read_rollups, wrong_rows
+from support.rollup_differences import differences, read_rollups, wrong_rows
 
 pytestmark = pytest.mark.db
 

@@ -7,7 +7,7 @@ import pytest
 from stressvision_store import consents
 from stressvision_store.session import transaction
 from support.person import MORNING, Person, person
-from support.rollup_oracle import wrong_rows
+from support.rollup_differences import wrong_rows
 
 pytestmark = pytest.mark.db
 __all__ = ["person"]

@@ -21,7 +21,7 @@ from stressvision_worker.settings import Settings
 from stressvision_worker.watch import STUCK_EXIT_CODE
 from support import plants
 from support.database import Cluster, Database, create_database, drop_database
-from support.rollup_oracle import wrong_rows
+from support.rollup_differences import wrong_rows
 from support.servers import start_redis, wait_until
 from support.workers import Daemon, environment
 

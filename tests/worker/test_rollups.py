@@ -12,7 +12,7 @@ from stressvision_store.session import create_engine, transaction
 from stressvision_worker.rollups import work_off
 from support import plants
 from support.database import Database
-from support.rollup_oracle import wrong_rows
+from support.rollup_differences import wrong_rows
 
 pytestmark = pytest.mark.db
 
