@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from stressvision_control.cli.app import app
+from stressvision_trainer.control import Control as TrainerControl
 from support.control import Control
 from support.pictures import portrait, room
 from support.training import Plant, drawn, make_plant
@@ -91,6 +92,25 @@ def test_only_the_upright_grey_picture_is_sent(add: Command, plant: Plant, tmp_p
     wanted = cv2.rotate(cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY), cv2.ROTATE_90_CLOCKWISE)
     assert seen.shape == (2048, 1365)
     assert np.abs(cv2.resize(seen, (60, 90), interpolation=cv2.INTER_AREA).astype(int) - wanted).mean() < 3
+
+
+def test_a_picture_that_goes_after_the_look_is_told_and_the_rest_is_sent(
+    add: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = tmp_path / "pictures"
+    for name in ("happy/a.png", "happy/b.png"):
+        write(pictures, name, drawn("happy", ord(name[6])))
+    site_id = TrainerControl.site_id
+
+    def asked_between(self: TrainerControl, wanted: str) -> int:
+        (pictures / "happy/a.png").unlink()
+        return site_id(self, wanted)
+
+    monkeypatch.setattr(TrainerControl, "site_id", asked_between)
+    outcome = json.loads(add(str(pictures), "--site", "Callao", "--crop", "--json").stdout)
+    assert outcome["added"] == 1
+    assert [each["file"] for each in outcome["left_out"]] == ["happy/a.png"]
+    assert "No such file" in outcome["left_out"][0]["reason"]
 
 
 def test_people_are_named_by_a_csv_and_must_consent(add: Command, plant: Plant, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from stressvision_trainer.control import Control
 from stressvision_trainer.errors import ControlError
+from stressvision_training.data.refusals import SourceError
 
 FEW = 100
 """Pictures of a class below which it is warned."""
@@ -87,6 +88,8 @@ def _send(
         query = picture.query | {"site_id": site_id}
         try:
             is_new = control.add_picture(picture.digest, picture.content, query)
+        except SourceError as error:  # it went, or was cut off, since it was looked at
+            left_out.append({"file": picture.file, "reason": str(error)})
         except ControlError as error:
             if error.status not in (404, 409, 413, 422):
                 raise
