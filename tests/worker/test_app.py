@@ -23,6 +23,14 @@ def test_every_scheduled_task_exists() -> None:
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} == set(SCHEDULE)
 
 
+def test_each_application_has_tasks_of_its_own() -> None:
+    """Celery shares tasks among applications: the first one's, with its database, would serve under both."""
+    first, second = make_app(), make_app()
+
+    assert all(first.tasks[name].app is first and second.tasks[name].app is second for name in TASKS)
+    assert all(first.tasks[name].run is not second.tasks[name].run for name in TASKS)
+
+
 def test_wake_ups_that_name_no_queue_reach_the_worker() -> None:
     """Ingest and control send `rollups.refresh` to Celery's own default queue."""
     app = make_app()

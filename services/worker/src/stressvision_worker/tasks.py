@@ -171,10 +171,10 @@ TASKS: Final[dict[str, Callable[[Work], None]]] = {
 
 
 def register_tasks(app: Celery, settings: Settings) -> None:
-    """Give `app` its tasks, each counted under its name."""
+    """Give `app` its tasks, each counted under its name; no other application of the process shares them."""
     work = Work(Resources(settings), go_on=lambda: app.send_task("rollups.sweep", expires=60))
     for name, method in TASKS.items():
-        app.task(_counted(name, method, work), name=name)
+        app.task(_counted(name, method, work), name=name, shared=False)
 
 
 def _counted(name: str, method: Callable[[Work], None], work: Work) -> Callable[[], None]:
