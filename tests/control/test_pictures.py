@@ -46,7 +46,7 @@ def test_nobody_is_shown_who_does_not_consent(plant: Plant) -> None:
 def test_what_is_no_picture_or_another_one_is_refused(plant: Plant) -> None:
     assert plant.put(b"GIF89a, which is not taken").status_code == 422
     path = f"/v1/pictures/{digest_of(b'other')}"
-    query = {"label": "happy", "site_id": plant.site, "width": 64, "height": 64}
+    query = {"label": "happy", "site_id": plant.site}
     sent = plant.control.as_role("ml").put(path, content=PICTURE, params=query, headers={"Content-Type": "image/png"})
     assert (sent.status_code, sent.json()["errors"][0]["field"]) == (422, "digest")
     too_long = plant.put(b"\x89PNG\r\n\x1a\n" + bytes(9 << 20))

@@ -20,7 +20,7 @@ def _add_pictures(fleet: Fleet, site: int) -> None:
     for label in LABELS:
         for number in range(PICTURES_OF_A_CLASS):
             content = drawn(label, number)
-            given = {"label": label, "site_id": site, "width": 64, "height": 64, "is_crop": True}
+            given = {"label": label, "site_id": site, "is_crop": True}
             answer = fleet.admin.put(
                 f"/v1/pictures/{digest_of(content)}",
                 content=content,

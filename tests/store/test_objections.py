@@ -15,13 +15,14 @@ from stressvision_store.refusals import ConflictError, InvalidError
 from stressvision_store.session import transaction
 from support.person import MORNING, Person, person
 from support.rollup_differences import wrong_rows
+from support.training import drawn
 
 pytestmark = pytest.mark.db
 __all__ = ["person"]
 
 WORDS = "I do not want to be watched while I work"
 WHY = "the station is too near the canteen"
-CONTENT = b"\xff\xd8\xff another picture"
+CONTENT = drawn("fatigue", 2)
 HALF = MORNING + timedelta(minutes=30)
 
 
@@ -110,7 +111,7 @@ def test_while_it_is_open_nobody_looks_and_nobody_learns(person: Person) -> None
         assert connection.execute("SELECT pictures FROM ops.training_pictures").fetchall() == []
     with transaction(person.database.engine("control")) as session, pytest.raises(ConflictError, match="objects"):
         pictures.add_picture(
-            session, digest=hashlib.sha256(CONTENT).hexdigest(), content=CONTENT, width=48, height=48, is_crop=True,
+            session, digest=hashlib.sha256(CONTENT).hexdigest(), content=CONTENT, is_crop=True,
             label="fatigue", site_id=person.plant.sites[0], pseudonym=person.pseudonym, added_by="test",
         )  # fmt: skip
     decide(person, number, "rejected")

@@ -35,7 +35,7 @@ def add(session: Session, seed: int, *, who: str | None = None, label: str = "fa
     content = drawn(label, seed)
     row, is_new = pictures.add_picture(
         session, digest=digest_of(content), content=content, label=label, site_id=site, pseudonym=who,
-        width=64, height=64, is_crop=True, added_by="Rosa",
+        is_crop=True, added_by="Rosa",
     )  # fmt: skip
     assert is_new
     session.commit()
@@ -96,8 +96,8 @@ def test_a_picture_under_another_label_is_not_the_one_that_was_learnt_from(sessi
         training_pictures.refuse_changed(session, job)
     content = drawn("fatigue", 1)
     pictures.add_picture(
-        session, digest=digest, content=content, label="sad", site_id=1, pseudonym=None, width=64, height=64,
-        is_crop=True, added_by="Rosa",
+        session, digest=digest, content=content, label="sad", site_id=1, pseudonym=None, is_crop=True,
+        added_by="Rosa",
     )  # fmt: skip
     with pytest.raises(DatasetChangedError):
         training_pictures.refuse_changed(session, job)

@@ -36,7 +36,7 @@ class Plant:
     consent: int
 
     def put(self, content: bytes, label: str = "fatigue", *, role: str = "ml", **query: Any) -> httpx.Response:
-        given = {"label": label, "site_id": self.site, "width": 64, "height": 64, "is_crop": True} | query
+        given = {"label": label, "site_id": self.site, "is_crop": True} | query
         headers = {"Content-Type": "image/png"}
         path = f"/v1/pictures/{digest_of(content)}"
         return self.control.as_role(role).put(path, content=content, params=given, headers=headers)

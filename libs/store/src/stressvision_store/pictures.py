@@ -9,6 +9,7 @@ from sqlalchemy import select as columns
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
+from stressvision_store.grey_png import size_of
 from stressvision_store.paging import one, take
 from stressvision_store.people import employee_named
 from stressvision_store.personal_tables import Objection
@@ -17,19 +18,11 @@ from stressvision_store.training_tables import Picture, TrainingPicture
 from stressvision_store.workforce_tables import Consent, Site
 
 LARGEST_BYTES: Final = 8 << 20
-_KINDS: Final = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG\r\n\x1a\n": "image/png"}
+MEDIA_TYPE: Final = "image/png"
 
 
 class DatasetChangedError(ConflictError):
     """A picture that a job learnt from may not be learnt from any more."""
-
-
-def media_type_of(content: bytes) -> str:
-    """By how the file begins; `InvalidError` for anything but JPEG and PNG."""
-    for beginning, kind in _KINDS.items():
-        if content.startswith(beginning):
-            return kind
-    raise InvalidError("the file is neither JPEG nor PNG", field="body")
 
 
 def add_picture(
@@ -40,15 +33,16 @@ def add_picture(
     label: str,
     site_id: int,
     pseudonym: str | None,
-    width: int,
-    height: int,
     is_crop: bool,
     added_by: str,
 ) -> tuple[Picture, bool]:
-    """The row, and whether it is new. A person needs an active consent; a picture has one label and one person."""
+    """The row, and whether it is new. A person needs an active consent; a picture has one label and one person.
+
+    `InvalidError` for a `content` that has not the `digest`, or is not in the form of `grey_png`.
+    """
     if hashlib.sha256(content).hexdigest() != digest:
         raise InvalidError("the file is not the one that its digest names; send it again", field="digest")
-    media_type = media_type_of(content)
+    width, height = size_of(content)
     one(session, Site, site_id, "site")
     employee_id = None if pseudonym is None else _consenting(session, pseudonym, site_id)
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:digest))"), {"digest": digest})
@@ -61,7 +55,7 @@ def add_picture(
             )
         return known, False
     row = known or Picture(digest=digest)  # type: ignore[call-arg]  # the rest follows
-    row.content, row.media_type, row.width, row.height, row.is_crop = content, media_type, width, height, is_crop
+    row.content, row.media_type, row.width, row.height, row.is_crop = content, MEDIA_TYPE, width, height, is_crop
     row.label, row.site_id, row.employee_id, row.added_by = label, site_id, employee_id, added_by
     row.removed_at = None
     if known is not None:

@@ -16,8 +16,8 @@ keepers = allow("admin", "ml", "privacy")
 
 Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="The SHA-256 of the file, in hex")]
 FILE = {"type": "string", "format": "binary"}
-PICTURE = {"required": True, "content": {kind: {"schema": FILE} for kind in ("image/jpeg", "image/png")}}
-Side = Annotated[int, Query(ge=16, le=20_000, description="Pixels")]
+PICTURE = {"content": {pictures.MEDIA_TYPE: {"schema": FILE}}}
+SENT = {"required": True} | PICTURE
 
 
 @router.get("", summary="List pictures, without what is on them", **keepers)
@@ -38,21 +38,22 @@ def count_pictures(session: SessionDep, site_id: Annotated[Id | None, Query()] =
     return [PictureCount.model_validate(row) for row in pictures.summarise(session, site_id=site_id)]
 
 
-@router.put("/{digest}", summary="Add a picture", status_code=201, **allow("admin", "ml", request_body=PICTURE))
+@router.put("/{digest}", summary="Add a picture", status_code=201, **allow("admin", "ml", request_body=SENT))
 def add_picture(
     session: SessionDep,
     caller: CallerDep,
     digest: Digest,
     label: Annotated[Label, Query()],
     site_id: Annotated[Id, Query()],
-    width: Side,
-    height: Side,
     response: Response,
     content: Octets,
     subject: Annotated[Name | None, Query(description="Whom it shows, by pseudonym; that person must consent")] = None,
     is_crop: Annotated[bool, Query(description="All of it is the face")] = False,
 ) -> PictureView:
-    """200 when it is there already, with the same label and person; 409 with another, or without consent."""
+    """A grey PNG with nothing in it but pixels, as `stressvision dataset add` makes of any picture.
+
+    200 when it is there already, with the same label and person; 409 with another, or without consent.
+    """
     row, is_new = pictures.add_picture(
         session,
         digest=digest,
@@ -60,8 +61,6 @@ def add_picture(
         label=label,
         site_id=site_id,
         pseudonym=subject,
-        width=width,
-        height=height,
         is_crop=is_crop,
         added_by=caller.actor,
     )
@@ -84,7 +83,7 @@ def show_picture(session: SessionDep, caller: CallerDep, digest: Digest) -> Pict
     "/{digest}/content",
     summary="Look at a picture",
     response_class=Response,
-    **allow("ml", "privacy", response={"content": {kind: {"schema": FILE} for kind in ("image/jpeg", "image/png")}}),
+    **allow("ml", "privacy", response=PICTURE),
 )
 def look_at_picture(session: SessionDep, caller: CallerDep, digest: Digest) -> Response:
     """Nobody else may, administrators included; the look is kept in the audit."""

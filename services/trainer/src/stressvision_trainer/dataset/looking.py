@@ -24,7 +24,8 @@ LEAST_SIDE: Final = 48
 """Pixels of a face; the smallest network's input."""
 LARGEST_BYTES: Final = 32 << 20
 LONGEST_SIDE: Final = 2048
-"""Pixels to which a larger picture is made smaller: a face that fills it is still larger than any network's input."""
+"""Pixels to which a larger picture is made smaller, for the service takes no larger one; a face that fills it is still
+larger than any network's input."""
 
 
 class UnusableError(ValueError):
@@ -40,8 +41,6 @@ class Looked:
     label: str
     subject: str | None
     digest: str
-    width: int
-    height: int
     is_crop: bool
 
     @property
@@ -55,8 +54,6 @@ class Looked:
         return {
             "label": self.label,
             "subject": self.subject,
-            "width": self.width,
-            "height": self.height,
             "is_crop": self.is_crop,
         }
 
@@ -143,7 +140,7 @@ def _look(
     if max(faces[0].w, faces[0].h) < LEAST_SIDE:
         return LeftOut(name, f"the face has {max(faces[0].w, faces[0].h)} pixels; {LEAST_SIDE} or more are needed")
     seen[digest] = name
-    return Looked(path, name, label, subject, digest, width, height, crop)
+    return Looked(path, name, label, subject, digest, crop)
 
 
 def _shrunk(grey: Grey) -> Grey:
