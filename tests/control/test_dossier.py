@@ -34,6 +34,7 @@ pytestmark = pytest.mark.db
 
 NAMES = ("Ana Quispe", "Luis", "Rosa Vera", "Berta Paz", "Callao badge")
 SHIPPED = json.loads((ROOT / "models" / "stressvision" / "manifest.json").read_text())
+VERSION = SHIPPED["version"]
 MISTAKES = [[1701 + line if line == column else 11 * line + column for column in range(5)] for line in range(5)]
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
@@ -52,7 +53,7 @@ def use(control: Control, person: Person) -> None:
     rosa.post("/v1/models", json=SHIPPED).raise_for_status()
     kept = json.dumps({"test": {"confusion": MISTAKES}}).encode()
     octets = {"Content-Type": "application/octet-stream"}
-    rosa.put("/v1/models/0.3.0/reports/evaluation.json", content=kept, headers=octets).raise_for_status()
+    rosa.put(f"/v1/models/{VERSION}/reports/evaluation.json", content=kept, headers=octets).raise_for_status()
     for outcome, count in (("true", 21), ("false", 4)):
         for _ in range(count):
             add(
@@ -61,11 +62,11 @@ def use(control: Control, person: Person) -> None:
                 received_at=now, state="closed", outcome=outcome, key=str(_uuid(connection)),
             )  # fmt: skip
     add(
-        connection, "rollouts", version="0.3.0", state="rolled_back", plan=Jsonb({}), created_by="Rosa Vera",
+        connection, "rollouts", version=VERSION, state="rolled_back", plan=Jsonb({}), created_by="Rosa Vera",
         approved_by="Berta Paz", cause="slow",
     )  # fmt: skip
     connection.execute("INSERT INTO retention_runs (rule, days, applied_at, dropped) VALUES ('raw', 90, now(), 0)")
-    connection.execute("UPDATE model_versions SET desired = (version = '0.3.0')")
+    connection.execute("UPDATE model_versions SET desired = (version = %s)", [VERSION])
     connection.execute("UPDATE devices SET cloned_at = now() WHERE id = %s", [person.device])
 
 
@@ -148,7 +149,7 @@ def test_the_model_is_as_its_manifest_says_and_what_nobody_measured_is_unknown(p
         assert f"{test['recall_fatigue'] * 100:.1f} %" in said[language]
         assert words(language)["unknown_groups"] in said[language]
         assert SHIPPED["digest"] in said[language]
-    bare = facts | {"manifests": {"0.3.0": SHIPPED | {"scores": {}, "provenance": {}}}}
+    bare = facts | {"manifests": {VERSION: SHIPPED | {"scores": {}, "provenance": {}}}}
     assert words("en")["no_scores"] in str(lay_out(bare, "en"))
     (wrong,) = [row for row in cells(bare, "en", words("en")["risks"]) if row[0] == words("en")["risk_wrong"]]
     assert "macro-F1 not measured" in wrong[2]
@@ -167,14 +168,14 @@ def test_a_manifest_of_another_shape_costs_its_own_figures_and_not_the_dossier(
     packed: zipfile.ZipFile, odd: dict[str, Any]
 ) -> None:
     facts = json.loads(packed.read("facts.json"))
-    paper(lay_out(facts | {"manifests": {"0.3.0": SHIPPED | odd}}, "en"))
+    paper(lay_out(facts | {"manifests": {VERSION: SHIPPED | odd}}, "en"))
 
 
 def test_what_was_taken_for_what_comes_from_the_kept_evaluation(packed: zipfile.ZipFile) -> None:
     facts = json.loads(packed.read("facts.json"))
-    shown = [row for row in cells(facts, "en", "Version 0.3.0") if row[0] in SHIPPED["labels"]]
+    shown = [row for row in cells(facts, "en", f"Version {VERSION}") if row[0] in SHIPPED["labels"]]
     assert [[int(count) for count in row[1:]] for row in shown] == MISTAKES
-    without = facts | {"mistakes": {"0.3.0": None}}
+    without = facts | {"mistakes": {VERSION: None}}
     assert words("en")["no_mistakes"] in str(lay_out(without, "en"))
 
 
