@@ -19,19 +19,27 @@ RECIPE = small(epochs=10, top='select = "last"', more="[distillation]\nshare = 0
 def test_it_goes_from_the_data_to_both_models(tmp_path: Path) -> None:
     write_fer2013(tmp_path / "fer2013.csv", {"Training": 45, "PublicTest": 10})
     write_custom(tmp_path / "custom", people=20)
-    (tmp_path / "small.toml").write_text(RECIPE)
+    for name in ("teacher", "teacher-last", "stressvision", "stressvision-last"):
+        (tmp_path / f"{name}.toml").write_text(RECIPE)
     given = [tmp_path / "fer2013.csv", tmp_path / "fer2013new.csv", tmp_path / "custom", tmp_path / "work", "1.2.3"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = os.environ | {"RECIPE": str(tmp_path / "small.toml"), "PATH": path}
+    environment = os.environ | {"RECIPES": str(tmp_path), "PATH": path}
     done = subprocess.run(
         ["sh", str(SCRIPT), *map(str, given)], env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "learns from 1 teacher too" in done.stderr
+    for learns in (
+        "1 teacher too",
+        "2 teachers too",
+        "3 teachers too",
+        "4 teachers too",
+        "3 teachers too, asked about",
+    ):
+        assert f"learns from {learns}" in done.stderr
     for scheme in ("company5", "fer7"):
         manifest = read_manifest((tmp_path / "work" / scheme / "manifest.json").read_bytes())
         assert (manifest.label_scheme, manifest.version) == (scheme, "1.2.3")
-        assert len(manifest.provenance["teachers"]) == 1
+        assert (len(manifest.provenance["teachers"]), manifest.provenance["teachers_are_live"]) == (3, True)
         assert (tmp_path / "work" / f"{scheme}-figures" / "report.json").is_file()
 
 

@@ -19,6 +19,10 @@ def fit(
     lessons: Annotated[
         Path | None, typer.Option(help="What teachers say (`teach`), for a recipe with [distillation].")
     ] = None,
+    teachers: Annotated[
+        list[Path] | None,
+        typer.Option("--teacher", help="A .keras network that is asked about each varied face; may be given again."),
+    ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a number of the recipe; may be given again."),
@@ -43,7 +47,7 @@ def fit(
                 progress.console.print(_line(record), highlight=False)
 
         try:
-            best = run(recipe, data, out, report, init, changes or (), lessons)
+            best = run(recipe, data, out, report, init, changes or (), lessons, teachers or ())
         except (SourceError, OSError, FloatingPointError) as error:
             raise fail(error) from error
     print(json.dumps({"best": best}) if as_json else f"best: {_line(best)}\nin {out}")

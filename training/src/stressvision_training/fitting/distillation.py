@@ -60,12 +60,17 @@ def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float],
             done += 1
             tick(done / (2 * len(networks)))
     means = {head: np.asarray(total / (2 * len(networks)), np.float32) for head, total in sums.items()}
-    teachers = [{"file": model.name, "sha256": file_digest(model)} for model in models]
+    teachers = named(models)
     facts = json.dumps({"data": dataset.digests, "teachers": teachers})
     partial = out.with_suffix(".partial.npz")
     np.savez(partial, facts=facts, ids=part.ids, **{str(head): means[head] for head in means})
     partial.replace(out)
     return Lessons(logits=means, ids=part.ids, data=dataset.digests, teachers=teachers)
+
+
+def named(models: Sequence[Path]) -> list[dict[str, str]]:
+    """Return what is kept of who taught."""
+    return [{"file": model.name, "sha256": file_digest(model)} for model in models]
 
 
 def read_lessons(path: Path, dataset: Dataset) -> Lessons:

@@ -25,7 +25,7 @@ from stressvision_training.fitting.batches import Batches
 from stressvision_training.fitting.board import Board
 from stressvision_training.fitting.distillation import Lessons, distilled, read_lessons, with_lessons
 from stressvision_training.fitting.optimisation import Average, optimiser_of, plateau_rate
-from stressvision_training.fitting.recipe import Head, Recipe, read_recipe
+from stressvision_training.fitting.recipe import Distillation, Head, Recipe, read_recipe
 from stressvision_training.fitting.run_folder import (
     BEST,
     BOARD,
@@ -39,6 +39,7 @@ from stressvision_training.fitting.run_folder import (
     write_model_config,
 )
 from stressvision_training.fitting.targets import Loss, adjusted, class_shares, head_loss, targets_of
+from stressvision_training.fitting.teachers import Teachers
 from stressvision_training.fitting.tuning import Leg, legs_of, thaw
 
 WEIGHT: Final = "weight"
@@ -55,16 +56,18 @@ def fit(
     init: Path | None = None,
     changes: Sequence[str] = (),
     lessons: Path | None = None,
+    teachers: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Train, or go on training, the run in `out`; return the record of its best epoch.
 
     `changes` are `key=value` for the recipe; `init` is a .keras network of the same architecture whose weights a new
-    run begins with; `lessons` is what teachers say (`distillation.teach`). `report` gets a record per epoch and, in
-    between, `{"epoch", "share"}` as an epoch advances, and first `{"says"}`, how the run begins or goes on.
+    run begins with; `lessons` is what teachers said beforehand (`distillation.teach`), or `teachers` are .keras
+    networks that are asked about each face as it is varied. `report` gets a record per epoch and, in between,
+    `{"epoch", "share"}` as an epoch advances, and first `{"says"}`, how the run begins or goes on.
     `SourceError` when `out` holds a run of another recipe, data or teachers, or another fit is at work in it.
     """
     recipe, dataset = read_recipe(recipe_path, changes), read_dataset(data)
-    beginning = _beginning(recipe, dataset, init, lessons)
+    beginning = _beginning(recipe, dataset, init, lessons, teachers)
     with alone(out):
         report({"says": begin(out, recipe_path, recipe, data, dataset, beginning, changes)})
         limit_threads(recipe.threads)
@@ -101,9 +104,11 @@ class _Course:
         self._recipe, self._validation = recipe, dataset.part("validation")
         self._schemes = _judged_schemes(recipe, self._validation)
         train = _limited(dataset.part("train"), recipe)
-        lessons = beginning.lessons if recipe.distillation else None
-        self._batches = _batches(train, recipe, lessons)
-        self._losses = {head.classes: _loss(head, train, recipe, lessons) for head in recipe.heads}
+        self._batches = _batches(train, recipe, beginning.lessons)
+        taught = recipe.distillation if beginning.lessons or beginning.teachers else None
+        self._losses = {head.classes: _loss(head, train, taught) for head in recipe.heads}
+        live = taught if beginning.teachers else None
+        self._teachers = Teachers(beginning.teachers, recipe, live, policy_of(recipe.precision)) if live else None
         pretrained = beginning.init is not None or beginning.weights is not None
         self._legs = legs_of(recipe, pretrained=pretrained)
         self.model = _network(recipe)
@@ -158,7 +163,8 @@ class _Course:
         steps = len(self._batches)
         for step, (faces, targets) in enumerate(self._batches.epoch(number)):
             weight = targets.pop(WEIGHT, None)
-            asked = with_lessons(targets)
+            taught = self._teachers.say(faces) if self._teachers else {}
+            asked = with_lessons(targets | taught)
             weights = None if weight is None else dict.fromkeys(asked, weight)
             losses.append(float(np.ravel(self.model.train_on_batch(faces, asked, sample_weight=weights))[0]))
             if not math.isfinite(losses[-1]):
@@ -188,15 +194,20 @@ class _Course:
         )
 
 
-def _beginning(recipe: Recipe, dataset: Dataset, init: Path | None, lessons: Path | None) -> Beginning:
-    if lessons is not None and recipe.distillation is None:
-        raise SourceError(f"{lessons}: the recipe has no [distillation]; add one, or leave --lessons out")
+def _beginning(
+    recipe: Recipe, dataset: Dataset, init: Path | None, lessons: Path | None, teachers: Sequence[Path]
+) -> Beginning:
+    if lessons is not None and teachers:
+        raise SourceError(f"{lessons}: teachers are asked beforehand or about each face; give --lessons or --teacher")
+    if (lessons is not None or teachers) and recipe.distillation is None:
+        given = lessons or teachers[0]
+        raise SourceError(f"{given}: the recipe has no [distillation]; add one, or leave the teachers out")
     taught = None if lessons is None else read_lessons(lessons, dataset)
     missing = [head.classes for head in recipe.heads if taught is not None and head.classes not in taught.logits]
     if missing:
         raise SourceError(f"{lessons}: the teachers say nothing about {', '.join(missing)}; ask others, with that head")
     weights = None if init is not None else pretrained_file(recipe.architecture)
-    return Beginning(init=init, weights=weights, lessons=taught)
+    return Beginning(init=init, weights=weights, lessons=taught, teachers=tuple(teachers))
 
 
 def _is_stopped(recipe: Recipe, state: dict[str, Any]) -> bool:
@@ -232,11 +243,11 @@ def _batches(train: Dataset, recipe: Recipe, lessons: Lessons | None) -> Batches
     return Batches(train.images, targets, repeats, recipe, face=train.face, labels=labels, extras=extras)
 
 
-def _loss(head: Head, train: Dataset, recipe: Recipe, lessons: Lessons | None) -> Loss:
+def _loss(head: Head, train: Dataset, taught: Distillation | None) -> Loss:
     loss: Loss = head_loss
     if head.adjustment:
         loss = adjusted(loss, class_shares(targets_of(train, head)), head.adjustment)
-    return distilled(loss, recipe.distillation) if lessons and recipe.distillation else loss
+    return distilled(loss, taught) if taught else loss
 
 
 def _judged_schemes(recipe: Recipe, validation: Dataset) -> list[LabelScheme]:

@@ -19,7 +19,7 @@ from stressvision_training.classes import HEAD_CLASSES
 from stressvision_training.data.dataset import Dataset, file_digest
 from stressvision_training.data.rows import SourceError
 from stressvision_training.fitting.checkpoint import epochs_done
-from stressvision_training.fitting.distillation import Lessons
+from stressvision_training.fitting.distillation import Lessons, named
 from stressvision_training.fitting.recipe import Recipe, read_recipe, recipe_text
 
 EXPERIMENT: Final = "experiment_config.json"
@@ -43,17 +43,26 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     init: Path | None = None
     weights: Path | None = None
     lessons: Lessons | None = None
+    """What teachers said of the faces beforehand."""
+    teachers: tuple[Path, ...] = ()
+    """Those that are asked about each face as it is varied."""
+
+    @property
+    def taught_by(self) -> list[dict[str, str]]:
+        """File and digest of each teacher."""
+        return self.lessons.teachers if self.lessons else named(self.teachers)
 
 
 def begins(recipe: Recipe, beginning: Beginning) -> str:
     """Return in words what a run begins with, and what of its recipe is left out for want of it."""
     taught = ""
     if recipe.distillation is not None:
-        n = len(beginning.lessons.teachers) if beginning.lessons else 0
+        n = len(beginning.taught_by)
+        live = ", asked about each varied face" if beginning.teachers else ""
         taught = (
-            f"; learns from {n} teacher{'s' * (n > 1)} too"
+            f"; learns from {n} teacher{'s' * (n > 1)} too{live}"
             if n
-            else "; no --lessons, so it learns from the labels alone"
+            else "; no --lessons and no --teacher, so it learns from the labels alone"
         )
     if beginning.init is not None:
         return f"with the weights of {beginning.init}{taught}"
@@ -96,7 +105,6 @@ def begin(
         before = facts_of(out)
         _check_same(out, before, recipe, dataset, beginning)
         return f"goes on after epoch {done}{_elsewhere(before)}"
-    lessons = beginning.lessons
     as_given = recipe == read_recipe(recipe_path)
     (out / RECIPE).write_text(recipe_path.read_text(encoding="utf-8") if as_given else recipe_text(recipe))
     facts = {
@@ -108,7 +116,8 @@ def begin(
         "labels": dataset.scheme,
         "init": _origin(beginning.init) if beginning.init else None,
         "begins": begins(recipe, beginning),
-        "teachers": lessons.teachers if lessons else [],
+        "teachers": beginning.taught_by,
+        "teachers_are_live": bool(beginning.teachers),
         "weights_sha256": file_digest(beginning.weights) if beginning.weights else None,
         "data": dataset.digests,
         "data_folder": str(data.resolve()),
@@ -128,8 +137,9 @@ def _check_same(out: Path, before: Record, recipe: Recipe, dataset: Dataset, beg
         raise SourceError(f"{out}: holds a run on other data; give {before['data_folder']}, or another --out")
     if bool(before["init"]) != bool(beginning.init):
         raise SourceError(f"{out}: the run in it began {before['begins']}; begin alike, or give another --out")
-    if before["teachers"] != (beginning.lessons.teachers if beginning.lessons else []):
-        raise SourceError(f"{out}: the run in it has other teachers; give their --lessons, or another --out")
+    taught = (beginning.taught_by, bool(beginning.teachers))
+    if (before["teachers"], before.get("teachers_are_live", False)) != taught:
+        raise SourceError(f"{out}: the run in it has other teachers; give those, as they were given, or another --out")
 
 
 def _elsewhere(before: Record) -> str:
