@@ -33,7 +33,7 @@ def test_a_version_that_no_manifest_bears_is_refused_before_anything_is_made(tmp
         export(tmp_path / "run", tmp_path / "out", "1 0")
 
 
-MADE: dict[str, Any] = {"recipe": "r.toml", "changes": [], "teachers": [], "init": None}
+MADE: dict[str, Any] = {"recipe": "r.toml", "changes": [], "teachers": [], "teachers_are_live": False, "init": None}
 FIT = "stressvision-train fit --recipe training/recipes/r.toml --data DATA --out"
 
 
@@ -49,6 +49,10 @@ FIT = "stressvision-train fit --recipe training/recipes/r.toml --data DATA --out
                 "stressvision-train teach TEACHER1.keras TEACHER2.keras --data DATA --out LESSONS.npz",
                 f"{FIT} RUN --lessons LESSONS.npz",
             ],
+        ),
+        (
+            {"teachers": [{}, {}], "teachers_are_live": True},
+            [f"{FIT} RUN --teacher TEACHER1.keras --teacher TEACHER2.keras"],
         ),
         (
             {"init": {"recipe": "first.toml", "epochs": 3}},

@@ -1,4 +1,4 @@
-"""The shift of fatigue: found on made-up logits, bounded by false alarms, and put into the head's bias."""
+"""What is added to logits: found on made-up ones, bounded by false alarms, and put into the head's biases."""
 
 import numpy as np
 import pytest
@@ -11,39 +11,59 @@ from support.datasets import blank_faces
 CLASSES = HEAD_CLASSES["expressions9"]
 
 
-def _logits(fatigue: list[float]) -> NDArray[np.float32]:
-    logits = np.full((len(fatigue), len(CLASSES)), -20, np.float32)
+def _logits(**given: list[float]) -> NDArray[np.float32]:
+    logits = np.full((len(next(iter(given.values()))), len(CLASSES)), -20, np.float32)
     logits[:, CLASSES.index("neutral")] = 0
-    logits[:, CLASSES.index("fatigue")] = fatigue
+    for name, values in given.items():
+        logits[:, CLASSES.index(name)] = values
     return logits
 
 
-def _fit(fatigue: list[float], labels: list[str], sources: list[str]) -> float:
-    return offsets.fit_fatigue_offset(_logits(fatigue), blank_faces(labels, sources=sources), "expressions9")
+def _fit(labels: list[str], sources: list[str], **given: list[float]) -> dict[str, float]:
+    return offsets.fit_offsets(_logits(**given), blank_faces(labels, sources=sources), "expressions9")
 
 
 def test_the_least_shift_that_tells_all_apart() -> None:
-    found = _fit([-1.05, -0.5, -3, -3], ["fatigue"] * 2 + ["alert"] * 2, ["custom:a"] * 4)
-    assert found == pytest.approx(1.1)
+    found = _fit(["fatigue"] * 2 + ["alert"] * 2, ["custom:a"] * 4, fatigue=[-1.05, -0.5, -3, -3])
+    assert found == {"fatigue": pytest.approx(1.1)}
 
 
 def test_false_alarms_on_fer2013_bound_it() -> None:
-    labels = ["fatigue", "alert", "sad"]
-    found = _fit([-2.05, -4, -1.05], labels, ["custom:a", "custom:a", "fer2013"])
-    assert found == 0.0, "beyond 1.1 every FER-2013 face would look tired, and less helps nobody"
+    labels = ["fatigue", "alert", "happy"]
+    found = _fit(labels, ["custom:a", "custom:a", "fer2013"], fatigue=[-2.05, -4, -1.05], happy=[-20, -20, -0.5])
+    assert found == {}, "beyond 1.1 every FER-2013 face would look tired, and less helps nobody"
 
 
-def test_without_alert_faces_nothing_is_shifted() -> None:
-    assert _fit([-1.0], ["fatigue"], ["custom:a"]) == 0.0
+def test_without_alert_faces_fatigue_is_not_shifted() -> None:
+    assert _fit(["fatigue"], ["custom:a"], fatigue=[-1.0]) == {}
+
+
+@pytest.mark.parametrize(
+    ("sad", "found"),
+    [
+        ([-0.25, -0.15, -2, -2], {"sad": 0.3}),  # the least that finds both
+        ([-0.25, 0.5, -0.15, -2], {}),  # 0.2 would cost a neutral face, 0.3 gains no more than it lost
+        ([-3, -3, -5, -5], {}),  # too far
+        ([1, 1, -2, -2], {}),  # not needed
+    ],
+)
+def test_sad_is_shifted_as_far_as_macro_f1_gains(sad: list[float], found: dict[str, float]) -> None:
+    labels = ["sad", "sad", "neutral", "neutral"]
+    assert _fit(labels, ["custom:a"] * 4, sad=sad) == {name: pytest.approx(offset) for name, offset in found.items()}
+
+
+def test_fer7_stays_as_it_was_learnt() -> None:
+    faces = blank_faces(["sad", "neutral"], sources=["fer2013"] * 2)
+    assert offsets.fit_offsets(np.zeros((2, 7), np.float32), faces, "fer7") == {}
 
 
 @pytest.mark.train
-def test_the_shift_goes_into_the_bias_of_fatigue_alone() -> None:
+def test_the_shifts_go_into_their_biases_alone() -> None:
     import keras
 
     face = keras.Input((4,))
     network = keras.Model(face, {"expressions9": keras.layers.Dense(len(CLASSES), name="expressions9")(face)})
     before = network.get_layer("expressions9").get_weights()[1]
-    offsets.shift_fatigue(network, "expressions9", 1.5)
+    offsets.shift(network, "expressions9", {"fatigue": 1.5, "sad": 0.5})
     moved = network.get_layer("expressions9").get_weights()[1] - before
-    assert moved.tolist() == [1.5 if name == "fatigue" else 0.0 for name in CLASSES]
+    assert dict(zip(CLASSES, moved.tolist(), strict=True)) == dict.fromkeys(CLASSES, 0.0) | {"fatigue": 1.5, "sad": 0.5}

@@ -19,7 +19,7 @@ from stressvision_training.evaluation.metrics import scores
 from stressvision_training.evaluation.predictor import FloatPredictor, Int8Predictor, answers
 from stressvision_training.evaluation.truth import RULES, SAYINGS, Rule
 from stressvision_training.exporting.export import PARTIAL
-from stressvision_training.exporting.offsets import shift_fatigue
+from stressvision_training.exporting.offsets import shift
 from stressvision_training.fitting.recipe import Head, Recipe, read_recipe
 from stressvision_training.fitting.run_folder import BEST, EXPERIMENT, FINAL, RECIPE, facts_of, history_of
 from stressvision_vision.classifier import MANIFEST_NAME
@@ -146,9 +146,7 @@ def _lines(subject: Subject, part: Dataset) -> Iterator[Line]:
             next((found for found in subject.recipe.heads if found.classes == head), None) if subject.recipe else None
         )
         if scheme in subject.exported:  # float and INT8 then decide alike
-            offset = _manifest(subject.exported[scheme]).provenance.get("fatigue_offset", 0.0)
-            if offset:
-                shift_fatigue(network, head, offset)
+            shift(network, head, _manifest(subject.exported[scheme]).provenance.get("offsets", {}))
         whole = FloatPredictor(network, subject.network, scheme)
         whole.side = side
         yield from _judged(subject, part, scheme, size | _training(subject, asked), answers(whole, part))

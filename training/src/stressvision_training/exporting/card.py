@@ -58,7 +58,7 @@ alert controls were learnt as "anything but fatigue".""",
 }
 
 CHOSEN: Final[dict[LabelScheme, str]] = {
-    "company5": "the temperature ({temperature}) and what is\nadded to the logit of fatigue ({offset})",
+    "company5": "the temperature ({temperature}) and what is\nadded to logits ({offsets})",
     "fer7": "the temperature ({temperature})",
 }
 
@@ -133,7 +133,7 @@ def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
         scheme=scheme,
         use=USE[scheme],
         learnt=LEARNT[scheme],
-        chosen=CHOSEN[scheme].format(temperature=manifest.temperature, offset=made["fatigue_offset"]),
+        chosen=CHOSEN[scheme].format(temperature=manifest.temperature, offsets=_offsets(made["offsets"])),
         limits=OWN_LIMITS[scheme],
         gates="\n".join(f"- {gate.name}: {_figure(gate)} (bar {gate.bar})" for gate in gates),
         fits=_fits(made),
@@ -145,14 +145,20 @@ def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
     (out / "README.md").write_text(text, encoding="utf-8")
 
 
+def _offsets(added: dict[str, float]) -> str:
+    return ", ".join(f"{label} {offset:.1f}" for label, offset in added.items()) or "nothing"
+
+
 def _fits(made: dict[str, Any]) -> str:
     """Return the commands that trained it; a run may have begun with another's network, or have had teachers."""
     command = "    stressvision-train fit --recipe training/recipes/{} --data DATA --out {}"
     lines = []
     own = "".join(f" --set {shlex.quote(change)}" for change in made["changes"])
-    if made["teachers"]:
-        names = " ".join(f"TEACHER{number}.keras" for number, _ in enumerate(made["teachers"], 1))
-        lines.append(f"    stressvision-train teach {names} --data DATA --out LESSONS.npz")
+    names = [f"TEACHER{number}.keras" for number, _ in enumerate(made["teachers"], 1)]
+    if made["teachers_are_live"]:
+        own += "".join(f" --teacher {name}" for name in names)
+    elif names:
+        lines.append(f"    stressvision-train teach {' '.join(names)} --data DATA --out LESSONS.npz")
         own += " --lessons LESSONS.npz"
     begun = made["init"]
     if begun:

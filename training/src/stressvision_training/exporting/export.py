@@ -24,7 +24,7 @@ from stressvision_training.exporting.calibration import fit_temperature
 from stressvision_training.exporting.card import write_card
 from stressvision_training.exporting.episodes import thresholds
 from stressvision_training.exporting.gates import Gate, format_gate, integer_gate, quality_gates, runtime_gates
-from stressvision_training.exporting.offsets import fit_fatigue_offset, shift_fatigue
+from stressvision_training.exporting.offsets import fit_offsets, shift
 from stressvision_training.exporting.quantise import representative, to_float, to_int8
 from stressvision_training.exporting.runtimes import probabilities_in
 from stressvision_training.fitting.recipe import read_recipe
@@ -120,16 +120,15 @@ def _made(
     faces, truth = validation.faces(side), truth_for(validation, scheme)
     if not (truth >= 0).any():
         raise SourceError(f"{run}: no validation row has a label of {scheme}, so nothing can be calibrated or judged")
-    offset = fit_fatigue_offset(logits_of(network, faces, head), validation, head)
-    if offset:
-        shift_fatigue(network, head, offset)
+    offsets = fit_offsets(logits_of(network, faces, head), validation, head)
+    shift(network, head, offsets)
     device = for_device(network, recipe.architecture, scheme)
     calibration, calibration_digest = representative(dataset.part("train"), recipe.seed, side)
     content = to_int8(device, calibration)
     (out / MODEL).write_bytes(content)
     taught = next(asked.labels for asked in recipe.heads if asked.classes == head)
     provenance = _provenance(facts, recipe.seed, calibration_digest, len(calibration), dataset)
-    provenance |= {"head": head, "taught": taught, "fatigue_offset": offset}
+    provenance |= {"head": head, "taught": taught, "offsets": offsets}
     fed = InputSpec(height=side, width=side, channels=channels, margin=0.0)
     manifest = _manifest(content, version, scheme, fed, provenance)
     _write(out, manifest)
@@ -208,6 +207,7 @@ def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int,
         "pretrained": facts.get("weights_sha256"),
         "init": facts.get("init"),
         "teachers": facts["teachers"],
+        "teachers_are_live": facts.get("teachers_are_live", False),
         "code": facts.get("code"),
         "data": facts["data"],
         "sources": sorted(set(data.sources[data.splits == "train"].tolist())),
