@@ -11,6 +11,7 @@ from stressvision_training.data.dataset import read_dataset
 from stressvision_training.data.prepare import Preparation, prepare
 from stressvision_training.data.rows import SourceError
 from stressvision_training.exporting.export import export
+from stressvision_training.fitting import backend
 from stressvision_training.fitting.fit import fit
 from stressvision_training.fitting.recipe import read_recipe
 from stressvision_training.fitting.run_folder import Beginning, alone, begin
@@ -89,6 +90,28 @@ def test_going_on_under_other_versions_is_said(folder: Path, run: Path) -> None:
     said = _fit(folder, run)[0]["says"]
     assert said.startswith("goes on after epoch 2; it began on tensorflow")
     assert said.endswith("it will not end in the weights of an unbroken run")
+
+
+@pytest.mark.parametrize(
+    ("flags", "policy", "said"),
+    [
+        ("flags : fpu avx512f amx_bf16", "mixed_bfloat16", False),
+        ("flags : fpu avx512_bf16", "mixed_bfloat16", False),
+        ("flags : fpu avx512f", "float32", True),
+        ("", "float32", True),
+    ],
+)
+def test_bfloat16_is_for_processors_that_multiply_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, policy: str, said: bool
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor : 0\n{flags}\n")
+    monkeypatch.setattr(backend, "CPU_INFO", tmp_path / "cpuinfo")
+    assert backend.policy_of("auto") == policy
+    path, data = folder / "small.toml", folder / "data"
+    asked = read_recipe(path, ["precision=mixed_bfloat16"])
+    says = begin(tmp_path / "run", path, asked, data, read_dataset(data), Beginning())
+    assert ("no instructions for bfloat16" in says) == said
+    assert json.loads((tmp_path / "run/experiment_config.json").read_text())["policy"] == "mixed_bfloat16"
 
 
 def test_a_head_that_no_row_has_a_label_for_spoils_no_figure(folder: Path, tmp_path: Path) -> None:

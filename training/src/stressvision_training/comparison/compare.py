@@ -162,7 +162,8 @@ def _training(subject: Subject, head: Head | None) -> dict[str, Any]:
     done = len(subject.epochs)
     epochs = f"{done} epochs" if done == recipe.epochs else f"{done} of {recipe.epochs} epochs"
     rows = f"{recipe.rows.limit:,} rows" if recipe.rows.limit else "all rows"
-    precision = "" if recipe.precision == "float32" else f", {recipe.precision.removeprefix('mixed_')}"
+    policy = facts.get("policy", recipe.precision)
+    precision = "" if policy == "float32" else f", {policy.removeprefix('mixed_')}"
     return {
         "train_minutes": sum(epoch["seconds"] for epoch in subject.epochs) / 60,
         "taught": f"{head.classes}: {head.labels}{share}{taught}",

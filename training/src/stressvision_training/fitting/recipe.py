@@ -114,7 +114,7 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     batch: Positive
     threads: Positive = 2
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
-    """`auto`: mixed_float16 where there is a GPU, else float32."""
+    """`auto`: what is fastest where it runs (`backend.policy_of`)."""
     select: Literal["accuracy", "macro_f1", "last"] = "macro_f1"
     stop_after: Positive | None = None
     """Epochs without a better figure after which the run ends."""

@@ -18,6 +18,7 @@ import msgspec
 from stressvision_training.classes import HEAD_CLASSES
 from stressvision_training.data.dataset import Dataset, file_digest
 from stressvision_training.data.rows import SourceError
+from stressvision_training.fitting.backend import multiplies_bfloat16, policy_of
 from stressvision_training.fitting.checkpoint import epochs_done
 from stressvision_training.fitting.distillation import Lessons, named
 from stressvision_training.fitting.recipe import Recipe, read_recipe, recipe_text
@@ -104,7 +105,7 @@ def begin(
     if done:
         before = facts_of(out)
         _check_same(out, before, recipe, dataset, beginning)
-        return f"goes on after epoch {done}{_elsewhere(before)}"
+        return f"goes on after epoch {done}{_elsewhere(before, recipe)}{_slowly(recipe)}"
     as_given = recipe == read_recipe(recipe_path)
     (out / RECIPE).write_text(recipe_path.read_text(encoding="utf-8") if as_given else recipe_text(recipe))
     facts = {
@@ -122,12 +123,12 @@ def begin(
         "data": dataset.digests,
         "data_folder": str(data.resolve()),
         "code": revision(),
-        **_runs_on(),
+        **_runs_on(recipe),
         "machine": platform.machine(),
         "python": platform.python_version(),
     }
     _write(out / EXPERIMENT, json.dumps(facts, indent=2) + "\n")
-    return f"begins {facts['begins']}"
+    return f"begins {facts['begins']}{_slowly(recipe)}"
 
 
 def _check_same(out: Path, before: Record, recipe: Recipe, dataset: Dataset, beginning: Beginning) -> None:
@@ -142,13 +143,19 @@ def _check_same(out: Path, before: Record, recipe: Recipe, dataset: Dataset, beg
         raise SourceError(f"{out}: the run in it has other teachers; give those, as they were given, or another --out")
 
 
-def _elsewhere(before: Record) -> str:
+def _elsewhere(before: Record, recipe: Recipe) -> str:
     """Say what a run goes on under that it did not begin under: its weights are those of no unbroken run then."""
-    now = _runs_on()
-    if all(before[name] == value for name, value in now.items()):
+    now = _runs_on(recipe)
+    if all(before.get(name) == value for name, value in now.items()):
         return ""
-    began, runs = (f"{on['backend']}, {on['versions']}" for on in (before, now))
+    began, runs = (f"{on['backend']} in {on.get('policy')}, {on['versions']}" for on in (before, now))
     return f"; it began on {began}, this is {runs}: it will not end in the weights of an unbroken run"
+
+
+def _slowly(recipe: Recipe) -> str:
+    if policy_of(recipe.precision) != "mixed_bfloat16" or multiplies_bfloat16():
+        return ""
+    return "; this processor has no instructions for bfloat16, so it is slow: --set precision=auto would take float32"
 
 
 def facts_of(run: Path) -> dict[str, Any]:
@@ -251,14 +258,14 @@ def _origin(init: Path) -> dict[str, Any]:
     return {"sha256": file_digest(init), "recipe": recipe, "epochs": len(history_of(runs[0])) if runs else 0}
 
 
-def _runs_on() -> Record:
+def _runs_on(recipe: Recipe) -> Record:
     """Return what decides, beside recipe and data, how the numbers of a run are rounded."""
     import keras
 
     backend = str(keras.backend.backend())
     names = dict.fromkeys(("tensorflow-cpu", "tensorflow", backend, "keras", "numpy"))  # with a GPU it is the second
     versions = {name: importlib.metadata.version(name) for name in names if _is_installed(name)}
-    return {"backend": backend, "versions": versions}
+    return {"backend": backend, "policy": policy_of(recipe.precision), "versions": versions}
 
 
 def _is_installed(name: str) -> bool:
