@@ -78,8 +78,8 @@ class Subject(msgspec.Struct, kw_only=True):
 def compare(paths: list[Path], data: Path | None, split: str, report: Report = lambda _: None) -> list[Line]:
     """Return a line per model, label scheme and rule, judged on `split` of `data`, or of the data of each run.
 
-    A run's exports are looked for in the folders within it; its network is given the shift of fatigue's logit that
-    they have, but no temperature: its ECE is that of a network as trained. `SourceError` says what a path lacks.
+    A run's exports are looked for in the folders within it; its network is given what they add to logits, but no
+    temperature: its ECE is that of a network as trained. `SourceError` says what a path lacks.
     """
     lines: list[Line] = []
     for path in paths:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from stressvision_training.comparison.claims import Claim, middle, read_claims
 from stressvision_training.comparison.compare import Line, Quality
@@ -144,31 +145,31 @@ def _markdown(out: Path, lines: Sequence[Line]) -> None:
 def _picture(out: Path, lines: Sequence[Line]) -> None:
     from matplotlib.figure import Figure
 
-    claims = {claim.recipe: claim for claim in read_claims()}
-    figure = Figure(figsize=(12, 5.5), layout="constrained")
-    for axes, scheme in zip(figure.subplots(1, 2), ("fer7", "company5"), strict=True):
-        shown = [line for line in lines if line.scheme == scheme and line.mmac and line.judged_by == "own labels"]
-        names: dict[tuple[float, float], list[str]] = {}
-        for line in shown:
-            claim = claims.get(line.model)
-            claimed = middle(claim.accuracy) if claim and claim.classes == scheme else None
-            points = ((line.whole, "o", "tab:blue"), (line.int8, "s", "tab:orange"))
-            for quality, mark, colour in points:
-                if quality is not None:
-                    axes.plot(line.mmac, quality.accuracy, mark, color=colour, fillstyle="none")
-            if claimed is not None:
-                axes.plot(line.mmac, claimed, "x", color="grey")
-            best = max(quality.accuracy for quality, *_ in points if quality is not None)
-            names.setdefault((line.mmac or 0.0, round(best, 2)), []).append(line.model)
-        for place, models in names.items():
-            axes.annotate("\n".join(models), place, (5, 0), textcoords="offset points", fontsize=8, va="center")
-        axes.margins(x=0.25)
-        axes.set(
-            xscale="log", xlabel="million multiply-accumulates a face", ylabel="accuracy, own labels", title=scheme
-        )
-        axes.grid(visible=True, alpha=0.3)
-    figure.suptitle("circle: float, square: INT8, cross: what a document says (the middle of its range)", fontsize=9)
+    headlines = {(line.scheme, line.model): line for line in lines}  # the last rule of a model is the one it follows
+    schemes = [scheme for scheme in ("fer7", "company5") if any(of == scheme for of, _ in headlines)]
+    shown = {scheme: [line for (of, _), line in headlines.items() if of == scheme] for scheme in schemes}
+    figure = Figure(figsize=(12, 1.5 + 0.32 * max(map(len, shown.values()))), layout="constrained")
+    for axes, scheme in zip(figure.subplots(1, len(schemes), squeeze=False)[0], schemes, strict=True):
+        _draw(axes, shown[scheme])
+        axes.set(title=scheme, xlabel=f"accuracy, {shown[scheme][0].judged_by.partition(':')[0]}, %")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(out, dpi=110)
+
+
+def _draw(axes: Any, lines: Sequence[Line]) -> None:
+    """A row per model: what was measured, and what a document says of it."""
+    claims = {(claim.recipe, claim.classes): middle(claim.accuracy) for claim in read_claims()}
+    said = [claims.get((line.model, line.scheme)) for line in lines]
+    for mark, colour, label, shares in (
+        ("o", "tab:blue", "float", [line.whole.accuracy if line.whole else None for line in lines]),
+        ("s", "tab:orange", "INT8", [line.int8.accuracy if line.int8 else None for line in lines]),
+        ("x", "grey", "a document, the middle of its range", said),
+    ):
+        percent = [np.nan if share is None else 100 * share for share in shares]
+        axes.plot(percent, range(len(lines)), mark, color=colour, fillstyle="none", label=label)
+    axes.set_yticks(range(len(lines)), [f"{line.model}, {_shown(line.mmac, '{:,.0f}')} MMAC" for line in lines])
+    axes.invert_yaxis()
+    axes.grid(visible=True, alpha=0.3)
 
 
 WRITERS: Final[dict[str, Callable[[Path, Sequence[Line]], None]]] = {".csv": _csv, ".md": _markdown, ".png": _picture}
