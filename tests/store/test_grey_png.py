@@ -28,10 +28,15 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def made(
-    *, side: int = 16, form: tuple[int, ...] = (8, 0, 0, 0, 0), rows: int | None = None, more: bytes = b""
+    *,
+    side: int = 16,
+    form: tuple[int, ...] = (8, 0, 0, 0, 0),
+    rows: int | None = None,
+    filter: int = 0,  # noqa: A002 - PNG's own word
+    more: bytes = b"",
 ) -> bytes:
     header = struct.pack(">IIBBBBB", side, side, *form)
-    pixels = zlib.compress(bytes((rows or side) * (side + 1)))
+    pixels = zlib.compress((bytes([filter]) + bytes(side)) * (rows or side))
     return SIGNATURE + chunk(b"IHDR", header) + more + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
@@ -63,6 +68,8 @@ def test_the_largest_is_taken_and_the_next_is_not() -> None:
         (made(rows=1 << 20), "does not hold the pixels"),
         (made(side=8), "has 8x8 pixels"),
         (SIGNATURE + chunk(b"IEND", b""), "does not begin and end"),
+        (made().replace(chunk(b"IEND", b""), chunk(b"IEND", b"Callao")), "does not begin and end"),
+        (made(filter=5), "names a filter of rows that there is not"),
         (SIGNATURE + chunk(b"IHDR", bytes(13)) + chunk(b"IDAT", b"") + chunk(b"IHDR", b"") + chunk(b"IEND", b""),
          "holds IHDR"),
     ],

@@ -19,6 +19,7 @@ LARGEST_SIDE: Final = 2_048
 _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _GREY_8_BIT: Final = (8, 0, 0, 0, 0)
 """Bits, colour type, compression, filter, interlace."""
+_LAST_FILTER: Final = 4
 _HOW: Final = "send what `stressvision dataset add` makes of it: a grey PNG of 8 bits with pixels alone"
 
 
@@ -28,7 +29,7 @@ def size_of(content: bytes) -> tuple[int, int]:
         raise _refused("is no PNG")
     chunks = list(_chunks(content))
     kinds = [kind for kind, _ in chunks]
-    if kinds[0] != b"IHDR" or kinds[-1] != b"IEND" or len(chunks[0][1]) != 13:
+    if kinds[0] != b"IHDR" or chunks[-1] != (b"IEND", b"") or len(chunks[0][1]) != 13:
         raise _refused("does not begin and end as a PNG does")
     strangers = sorted({kind.decode("latin-1") for kind in kinds[1:-1]} - {"IDAT"})
     if strangers:
@@ -38,7 +39,9 @@ def size_of(content: bytes) -> tuple[int, int]:
         raise _refused("is not grey with 8 bits, or is interlaced")
     if not all(LEAST_SIDE <= side <= LARGEST_SIDE for side in (width, height)):
         raise _refused(f"has {width}x{height} pixels; each side has {LEAST_SIDE} to {LARGEST_SIDE}")
-    _unpack(b"".join(data for kind, data in chunks if kind == b"IDAT"), height * (width + 1))
+    rows = _unpack(b"".join(data for kind, data in chunks if kind == b"IDAT"), height * (width + 1))
+    if max(rows[:: width + 1]) > _LAST_FILTER:
+        raise _refused("names a filter of rows that there is not")
     return width, height
 
 
@@ -59,15 +62,16 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         raise _refused(f"goes on for {len(content) - at} bytes after its end")
 
 
-def _unpack(packed: bytes, size: int) -> None:
+def _unpack(packed: bytes, size: int) -> bytes:
     """A row is a byte that names its filter and a byte per pixel."""
     stream = zlib.decompressobj()
     try:
-        unpacked = len(stream.decompress(packed, size + 1))
+        rows = stream.decompress(packed, size + 1)
     except zlib.error as error:
         raise _refused("holds pixels that do not unpack") from error
-    if unpacked != size or not stream.eof or stream.unused_data:
+    if len(rows) != size or not stream.eof or stream.unused_data:
         raise _refused("does not hold the pixels that its header promises")
+    return rows
 
 
 def _refused(what: str) -> InvalidError:
