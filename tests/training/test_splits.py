@@ -181,13 +181,17 @@ def test_pictures_of_one_level_resemble_nothing() -> None:
     assert near_duplicates(np.zeros((3, 48, 48), np.uint8)).tolist() == []
 
 
-@given(rows(), st.integers(0, 1000))
-def test_frozen_by_themselves_no_training_row_is_judged(faces: list[Row], seed: int) -> None:
+@given(rows(), st.integers(0, 1000), st.data())
+def test_whoever_is_frozen_no_training_row_is_judged(faces: list[Row], seed: int, data: st.DataObject) -> None:
+    row = st.integers(0, len(faces) - 1)
+    near = np.array(data.draw(st.lists(st.tuples(row, row), max_size=8)), np.int64).reshape(-1, 2)
     first = assign(faces, seed)[0]
-    frozen = {key(row): split for row, split in zip(faces, first, strict=True) if split != "dropped"}
-    again = assign(faces, seed, frozen=frozen)[0]
-    taught = [split for row, split in zip(faces, again, strict=True) if row.usage == "Training"]
-    assert not JUDGED & set(taught)
+    some = data.draw(st.sets(row))
+    frozen = {key(faces[i]): first[i] for i in some if first[i] != "dropped"}
+    again, _, reasons = assign(faces, seed, near, frozen=frozen)
+    for i, face in enumerate(faces):
+        assert face.usage != "Training" or again[i] not in JUDGED
+        assert (again[i] == "dropped") == bool(reasons[i])
 
 
 def test_thousands_of_frames_of_one_person_fit_into_memory() -> None:

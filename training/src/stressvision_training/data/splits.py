@@ -23,6 +23,8 @@ Dealt = tuple[list[Split], list[str], list[str]]
 Frozen = Mapping[tuple[str, str], Split]
 """The splits of an earlier deal, by `key` of a row."""
 
+SEED: Final = 2013
+
 VALIDATION_SHARE: Final = 0.1
 """Of FER-2013's Training, if nothing else is asked; its test rows are given."""
 SHARES: Final[dict[Split, float]] = {"train": 0.7, "validation": 0.15, "test": 0.15}
@@ -62,21 +64,23 @@ def assign(
     group, is for validation, so that adding rows moves none and a smaller share lies within a larger one. Company
     groups are dealt by `SHARES` of each source's labels. A group is all that persons, pixels and near-duplicates
     connect. A training row whose pixels also lie in a test split is dropped (with `drop_near`, a near-duplicate of one
-    too), and so is one that most FER+ voters took for no face.
+    too), and so is one that most FER+ voters took for no face. `frozen` judges no training row of FER-2013: one whose
+    group it puts into a test split is dropped.
     """
     digests = [row.digest for row in rows]
     groups = _groups(rows, digests, near)
     splits = _dealt(rows, digests, groups, seed, frozen or {}, validation)
     given = [bool(row.usage) and row.usage != "Training" for row in rows]
-    judged = {digests[i] for i, split in enumerate(splits) if split in ("test", "public")}
+    tests = [split in ("test", "public") for split in splits]
+    judged = {digests[i] for i, is_test in enumerate(tests) if is_test and rows[i].usage != "Training"}
     beside = _neighbours(near, [i for i, is_given in enumerate(given) if is_given]) if drop_near else set()
     reasons = [""] * len(rows)
     for i, row in enumerate(rows):
-        if splits[i] not in ("train", "validation"):
+        if tests[i] and row.usage != "Training":
             continue
         if digests[i] in judged:
             reasons[i] = SAME
-        elif i in beside:
+        elif tests[i] or i in beside:
             reasons[i] = NEAR
         elif row.votes and max(row.votes) > 0 and row.votes.index(max(row.votes)) == NOT_A_FACE:
             reasons[i] = NO_FACE
