@@ -146,9 +146,9 @@ def _lines(subject: Subject, part: Dataset) -> Iterator[Line]:
             next((found for found in subject.recipe.heads if found.classes == head), None) if subject.recipe else None
         )
         if scheme in subject.exported:  # float and INT8 then decide alike
-            shift(network, head, _manifest(subject.exported[scheme]).provenance.get("offsets", {}))
-        whole = FloatPredictor(network, subject.network, scheme)
-        whole.side = side
+            made = _manifest(subject.exported[scheme]).provenance
+            shift(network, head, made.get("offsets", {"fatigue": made.get("fatigue_offset", 0.0)}))  # as it was before
+        whole = FloatPredictor(network, subject.network, scheme, side)
         yield from _judged(subject, part, scheme, size | _training(subject, asked), answers(whole, part))
 
 

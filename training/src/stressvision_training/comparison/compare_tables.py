@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -9,9 +10,12 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from stressvision_contracts.labels import LabelScheme
+from stressvision_training.classes import SCHEMES
 from stressvision_training.comparison.claims import Claim, middle, read_claims
-from stressvision_training.comparison.compare import Line, Quality
+from stressvision_training.comparison.compare import JUDGED_BY, Line, Quality
 from stressvision_training.data.rows import SourceError
+from stressvision_training.evaluation.truth import SAYINGS
 
 MISSING: Final = "-"
 HEADINGS: Final = (
@@ -145,15 +149,23 @@ def _markdown(out: Path, lines: Sequence[Line]) -> None:
 def _picture(out: Path, lines: Sequence[Line]) -> None:
     from matplotlib.figure import Figure
 
-    headlines = {(line.scheme, line.model): line for line in lines}  # the last rule of a model is the one it follows
-    schemes = [scheme for scheme in ("fer7", "company5") if any(of == scheme for of, _ in headlines)]
-    shown = {scheme: [line for (of, _), line in headlines.items() if of == scheme] for scheme in schemes}
+    shown = {scheme: _headlines(lines, scheme) for scheme in SCHEMES if any(line.scheme == scheme for line in lines)}
+    if not shown:
+        raise SourceError(f"{out}: nothing to draw, no model could be judged on these data")
     figure = Figure(figsize=(12, 1.5 + 0.32 * max(map(len, shown.values()))), layout="constrained")
-    for axes, scheme in zip(figure.subplots(1, len(schemes), squeeze=False)[0], schemes, strict=True):
-        _draw(axes, shown[scheme])
-        axes.set(title=scheme, xlabel=f"accuracy, {shown[scheme][0].judged_by.partition(':')[0]}, %")
+    for axes, (scheme, those) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True):
+        _draw(axes, those)
+        axes.set(title=scheme, xlabel=f"accuracy, {those[0].judged_by.partition(':')[0]}, %")
     figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
     figure.savefig(out, dpi=110)
+
+
+def _headlines(lines: Sequence[Line], scheme: LabelScheme) -> list[Line]:
+    """Return a line per model: by the rule that its scheme follows, where the data had votes for it."""
+    those = [line for line in lines if line.scheme == scheme]
+    rules = [SAYINGS[rule] for rule in JUDGED_BY[scheme]]
+    best = max(rules.index(line.judged_by) for line in those)
+    return [line for line in those if line.judged_by == rules[best]]
 
 
 def _draw(axes: Any, lines: Sequence[Line]) -> None:
@@ -167,7 +179,14 @@ def _draw(axes: Any, lines: Sequence[Line]) -> None:
     ):
         percent = [np.nan if share is None else 100 * share for share in shares]
         axes.plot(percent, range(len(lines)), mark, color=colour, fillstyle="none", label=label)
-    axes.set_yticks(range(len(lines)), [f"{line.model}, {_shown(line.mmac, '{:,.0f}')} MMAC" for line in lines])
+    names = Counter(line.model for line in lines)
+    axes.set_yticks(
+        range(len(lines)),
+        [
+            f"{line.model}{f' seed {line.seed}' * (names[line.model] > 1)}, {_shown(line.mmac, '{:,.0f}')} MMAC"
+            for line in lines
+        ],
+    )
     axes.invert_yaxis()
     axes.grid(visible=True, alpha=0.3)
 

@@ -1,13 +1,12 @@
 """Read FER-2013 in the forms users have it: the official CSV, the train/test folders, or an .npz of both."""
 
 import csv
-import sys
 import warnings
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,21 +40,28 @@ def read_fer2013(path: Path, refusals: Refusals | None = None, tick: Tick = sile
 
 
 def _csv(path: Path, refused: Refusals, tick: Tick) -> Iterator[Row]:
-    csv.field_size_limit(min(sys.maxsize, 1 << 30))
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.reader(file)
-        header = [name.strip() for name in next(reader, [])]
+        lines = _lines(reader, path)
+        header = [name.strip() for name in next(lines, [])]
         if sorted(header) != sorted(_COLUMNS):
             wanted = f"{','.join(_COLUMNS)} with commas; give the official fer2013.csv, as UTF-8"
             raise SourceError(f"{path}:1: header is {header[:5]}, expected {wanted}")
         order = [header.index(name) for name in _COLUMNS]  # Kaggle's icml_face_data.csv has another
-        for number, record in enumerate(filter(None, reader)):
+        for number, record in enumerate(filter(None, lines)):
             if number % 500 == 0:
                 tick("reading FER-2013", number, sum(OFFICIAL_ROWS.values()))
             try:
                 yield _csv_row(record, order, f"{path}:{reader.line_num}", number)
             except SourceError as error:
                 refused.refuse(error)
+
+
+def _lines(reader: Any, path: Path) -> Iterator[list[str]]:
+    try:
+        yield from reader
+    except csv.Error as error:  # a field of more characters than any picture has, as an open quotation mark makes it
+        raise SourceError(f"{path}:{reader.line_num}: {error}; {_CUT_OFF}") from error
 
 
 def _csv_row(record: list[str], order: list[int], where: str, number: int) -> Row:

@@ -62,13 +62,13 @@ class Int8Predictor:
 
 
 class FloatPredictor:
-    """A network as `fit` leaves it, through the head that serves `scheme`."""
+    """A network as `fit` leaves it, through the head that serves `scheme`; at `side` where it takes any."""
 
-    def __init__(self, network: Any, path: Path, scheme: LabelScheme) -> None:
+    def __init__(self, network: Any, path: Path, scheme: LabelScheme, side: int = SIDE) -> None:
         self._network = network
         head_for(network, scheme)
         self.scheme, self.labels, self.digest = scheme, LABELS[scheme], file_digest(path)
-        self.side, self.temperature = side_of(network) or SIDE, 1.0
+        self.side, self.temperature = side_of(network) or side, 1.0
         self.fed: InputRange = "grey"
 
     def __call__(self, images: Faces) -> Answers:

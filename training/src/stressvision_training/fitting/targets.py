@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from stressvision_training.classes import HEAD_CLASSES, HeadClasses, open_classes
 from stressvision_training.data.dataset import Dataset
-from stressvision_training.data.ferplus import grouped_votes
+from stressvision_training.data.ferplus import grouped_votes, majority
+from stressvision_training.data.rows import EMOTIONS
 from stressvision_training.fitting.recipe import Head
 
 Targets = NDArray[np.float32]
@@ -51,12 +52,20 @@ def _own(data: Dataset, classes: HeadClasses) -> Targets:
 
 
 def _voted(data: Dataset, head: Head) -> Targets:
-    votes = grouped_votes(data.votes, head.classes)
     if head.labels == "majority":
-        kept = np.where(votes <= 1, 0, votes)
-        clear = kept.max(axis=1, initial=0) > kept.sum(axis=1) / 2
-        return np.asarray(np.eye(votes.shape[1])[kept.argmax(axis=1)] * clear[:, None], np.float32)
+        return _of_majority(data, head.classes)
+    votes = grouped_votes(data.votes, head.classes)
     return np.asarray(votes / np.maximum(votes.sum(axis=1, keepdims=True), 1), np.float32)
+
+
+def _of_majority(data: Dataset, classes: HeadClasses) -> Targets:
+    names = HEAD_CLASSES[classes]
+    targets = np.zeros((len(data), len(names)), np.float32)
+    for row, number in enumerate(majority(data.votes).tolist()):
+        if number >= 0:
+            (name,) = open_classes(EMOTIONS[number], classes, custom=False)
+            targets[row, names.index(name)] = 1
+    return targets
 
 
 def head_loss(targets: Any, logits: Any) -> Any:
