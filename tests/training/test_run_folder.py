@@ -92,6 +92,17 @@ def test_going_on_under_other_versions_is_said(folder: Path, run: Path) -> None:
     assert said.endswith("it will not end in the weights of an unbroken run")
 
 
+def test_the_backend_is_asked_nothing_before_it_has_its_threads(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    monkeypatch.setattr("stressvision_training.fitting.fit.limit_threads", lambda _: asked.append("threads"))
+    monkeypatch.setattr("stressvision_training.fitting.run_folder.policy_of", lambda _: asked.append("policy"))
+    monkeypatch.setattr("stressvision_training.fitting.fit._train", lambda *_: {})
+    fit(folder / "small.toml", folder / "data", tmp_path / "run")
+    assert asked[:2] == ["threads", "policy"]
+
+
 @pytest.mark.parametrize(
     ("flags", "policy", "said"),
     [

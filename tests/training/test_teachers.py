@@ -65,7 +65,7 @@ def _fit(folder: Path, out: Path, *teachers: str, changes: tuple[str, ...] = ("e
 def test_they_say_their_softened_mean_of_the_faces_they_are_shown(folder: Path, policy: str, near: float) -> None:
     files = [folder / "1.keras", folder / "2.keras"]
     faces = np.random.default_rng(0).integers(0, 256, (5, 48, 48), np.uint8)
-    teachers = Teachers(files, read_recipe(folder / "small.toml"), HOW, policy)
+    teachers = Teachers(files, read_recipe(folder / "small.toml", [f"precision={policy}"]), HOW)
     said = teachers.say(faces[..., None].astype(np.float32))["taught.fer7"]
     mean = np.mean([logits_of(load_network(file), faces, "fer7") for file in files], axis=0)
     assert said.dtype == np.float32
@@ -111,8 +111,8 @@ def test_what_cannot_teach_is_refused(folder: Path, tmp_path: Path) -> None:
         _fit(folder, tmp_path / "run", "1", changes=("distillation=",))
     (folder / "two.toml").write_text(small())
     with pytest.raises(SourceError, match=r"light\.keras: has no head for expressions9"):
-        Teachers([folder / "light.keras"], read_recipe(folder / "two.toml"), HOW, "float32")
+        Teachers([folder / "light.keras"], read_recipe(folder / "two.toml"), HOW)
     build(read_recipe(SIMPLE).architecture, ["fer7"]).save(tmp_path / "fixed.keras")
     phased = read_recipe(folder / "small.toml", ["phases=[{until = 9, side = 32}, {until = 12, side = 48}]"])
     with pytest.raises(SourceError, match=r"fixed\.keras: takes faces of 48 pixels, the recipe has \[32, 48\]"):
-        Teachers([tmp_path / "fixed.keras"], phased, HOW, "float32")
+        Teachers([tmp_path / "fixed.keras"], phased, HOW)

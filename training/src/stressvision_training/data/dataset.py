@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from stressvision_contracts.labels import LabelScheme
 from stressvision_training.data.rows import SIDE, Row, SourceError, at_side
-from stressvision_training.data.splits import SERVING, Dealt, Split
+from stressvision_training.data.splits import SEED, SERVING, VALIDATION_SHARE, Dealt, Split
 
 INDEX: Final = "index.csv"
 METADATA: Final = "metadata.json"
@@ -221,6 +221,18 @@ def keep_frozen(folder: Path, out: Path) -> None:
         writer.writeheader()
         writer.writerows(row for row in csv.DictReader(index) if row["source"].startswith("custom"))
     partial.replace(out)
+
+
+def how_dealt(folder: Path) -> list[str]:
+    """Return the options of `prepare` that decided who is in which split of `folder`, but for those by default."""
+    facts = read_metadata(folder)
+    share, seed, frozen = facts["shares"]["fer2013"]["validation"], facts["seed"], facts["frozen"]
+    return [
+        *([f"--validation-share {share}"] if share != VALIDATION_SHARE else []),
+        *([f"--seed {seed}"] if seed != SEED else []),
+        *([f"--splits {frozen}"] if frozen else []),
+        *(["--drop-near"] if facts.get("drop_near") else []),
+    ]
 
 
 def read_dataset(folder: Path) -> Dataset:

@@ -18,7 +18,7 @@ from stressvision_training.data.fer2013 import OFFICIAL_ROWS, read_fer2013
 from stressvision_training.data.ferplus import add_votes
 from stressvision_training.data.refusals import Refusals, SourceError
 from stressvision_training.data.rows import SIDE, Row, Tick, silent
-from stressvision_training.data.splits import NONE, SHARES, VALIDATION_SHARE, Dealt, assign, near_facts
+from stressvision_training.data.splits import NONE, SEED, SHARES, VALIDATION_SHARE, Dealt, assign, near_facts
 
 FER2013_LICENCE: Final = "FER-2013 (Goodfellow et al. 2013): web pictures, offered for research; not to be passed on"
 FERPLUS_LICENCE: Final = "FER+ votes (Barsoum et al. 2016, Microsoft): MIT"
@@ -37,7 +37,7 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
     ferplus: Path | None = None
     custom: Path | None = None
     scheme: LabelScheme = "company5"
-    seed: int = 2013
+    seed: int = SEED
     size: int = SIDE
     crop: bool | None = None
     skip_bad: bool = False
@@ -61,6 +61,7 @@ def prepare(wish: Preparation, out: Path, tick: Tick = silent) -> dict[str, Any]
         "size": wish.size,
         "shares": {"fer2013": {"validation": wish.validation}, "custom": SHARES},
         "frozen": file_name(wish.frozen),
+        "drop_near": wish.drop_near,
         "sources": _sources(wish, rows),
         "dropped": dict(Counter(reason for reason in dealt[2] if reason)),
         "skipped": refusals.facts(),

@@ -1,6 +1,7 @@
 """The model card: what the model is for and not for, and what it scored, with the commands that say so."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,6 +58,8 @@ alert controls were learnt as "anything but fatigue".""",
     "fer7": "Company pictures, if any, taught the layers that this model shares with that of the company's classes.",
 }
 
+PREPARED: Final = "--fer2013 fer2013.csv --ferplus fer2013new.csv --custom PICTURES"
+
 CHOSEN: Final[dict[LabelScheme, str]] = {
     "company5": "the temperature ({temperature}) and what is\nadded to logits ({offsets})",
     "fer7": "the temperature ({temperature})",
@@ -97,7 +100,7 @@ Gates at export:
 
 {gates}
 
-    stressvision-train prepare --fer2013 fer2013.csv --ferplus fer2013new.csv --custom PICTURES --out DATA
+    stressvision-train prepare {prepared}
 {fits}
     stressvision-train export RUN --labels {scheme} --version {version} --out MODEL
     stressvision-train evaluate MODEL/{file} --data DATA --split test
@@ -136,7 +139,8 @@ def write_card(out: Path, manifest: Manifest, gates: list[Gate]) -> None:
         chosen=CHOSEN[scheme].format(temperature=manifest.temperature, offsets=_offsets(made["offsets"])),
         limits=OWN_LIMITS[scheme],
         gates="\n".join(f"- {gate.name}: {_figure(gate)} (bar {gate.bar})" for gate in gates),
-        fits=_fits(made),
+        prepared=" ".join([PREPARED, *made["prepared"], "--out DATA"]),
+        fits="\n".join(f"    {command}" for command in _fits(made)),
         usages=" and ".join(made["test_usages"]) or "absent",
         file=manifest.file,
         machine=machine(),
@@ -149,23 +153,29 @@ def _offsets(added: dict[str, float]) -> str:
     return ", ".join(f"{label} {offset:.1f}" for label, offset in added.items()) or "nothing"
 
 
-def _fits(made: dict[str, Any]) -> str:
-    """Return the commands that trained it; a run may have begun with another's network, or have had teachers."""
-    command = "    stressvision-train fit --recipe training/recipes/{} --data DATA --out {}"
+def _fits(made: Mapping[str, Any], out: str = "RUN", leg: int = 1, taught: int = 0) -> list[str]:
+    """Return the commands that trained it; a run may have begun with another's network, or have had teachers.
+
+    `leg` is counted from the last run back, `taught` are the teachers named in those before.
+    """
     lines = []
-    own = "".join(f" --set {shlex.quote(change)}" for change in made["changes"])
-    names = [f"TEACHER{number}.keras" for number, _ in enumerate(made["teachers"], 1)]
+    command = f"stressvision-train fit --recipe training/recipes/{made['recipe']} --data DATA --out {out}"
+    command += "".join(f" --set {shlex.quote(change)}" for change in made["changes"])
+    names = [f"TEACHER{taught + number}.keras" for number, _ in enumerate(made["teachers"], 1)]
     if made["teachers_are_live"]:
-        own += "".join(f" --teacher {name}" for name in names)
+        command += "".join(f" --teacher {name}" for name in names)
     elif names:
-        lines.append(f"    stressvision-train teach {' '.join(names)} --data DATA --out LESSONS.npz")
-        own += " --lessons LESSONS.npz"
-    begun = made["init"]
-    if begun:
-        first = command.format(begun["recipe"] or "?", "BEGUN")
-        lines.append(f"{first}   # stopped after epoch {begun['epochs']}")
-        own += " --init BEGUN/final_model.keras"
-    return "\n".join([*lines, command.format(made["recipe"], "RUN") + own])
+        lines.append(f"stressvision-train teach {' '.join(names)} --data DATA --out LESSONS{leg}.npz")
+        command += f" --lessons LESSONS{leg}.npz"
+    begun = made["init"] or {}
+    if begun.get("recipe"):
+        lines += _fits(begun, f"BEGUN{leg}", leg + 1, taught + len(names))
+        command += f" --init BEGUN{leg}/final_model.keras"
+    elif begun:
+        command += " --init NETWORK.keras"
+    if made.get("epochs", 0) < made.get("of_epochs", 0):
+        command += f"   # stopped after epoch {made['epochs']}"
+    return [*lines, command]
 
 
 def _score_table(scores: dict[str, dict[str, Any]], sure: dict[str, dict[str, list[float]]]) -> str:

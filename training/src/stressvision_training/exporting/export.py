@@ -4,7 +4,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, Final, Literal, get_type_hints
 
@@ -200,14 +200,11 @@ def _licence_note(provenance: dict[str, Any]) -> str:
 
 
 def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int, data: Dataset) -> dict[str, Any]:
-    return {
-        "recipe": facts["recipe"],
+    return _way(facts) | {
         "seed": seed,
-        "changes": [_without_folder(change) for change in facts.get("changes", [f"seed={seed}"])],
         "pretrained": facts.get("weights_sha256"),
-        "init": facts.get("init"),
-        "teachers": facts["teachers"],
-        "teachers_are_live": facts.get("teachers_are_live", False),
+        "policy": facts.get("policy"),
+        "prepared": facts.get("prepared", []),
         "code": facts.get("code"),
         "data": facts["data"],
         "sources": sorted(set(data.sources[data.splits == "train"].tolist())),
@@ -217,6 +214,18 @@ def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int,
         "calibration_faces": faces,
         "calibration_sha256": faces_digest,
         "versions": facts["versions"] | {"stressvision-training": importlib.metadata.version("stressvision-training")},
+    }
+
+
+def _way(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how a run was made, and so of the run that it began with, if one is known."""
+    begun = facts.get("init")
+    return {
+        "recipe": facts["recipe"],
+        "changes": [_without_folder(change) for change in facts.get("changes") or ()],
+        "teachers": facts.get("teachers") or [],
+        "teachers_are_live": bool(facts.get("teachers_are_live")),
+        "init": begun | _way(begun) if begun and begun.get("recipe") else begun,
     }
 
 

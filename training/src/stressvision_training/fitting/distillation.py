@@ -34,7 +34,12 @@ class Lessons(msgspec.Struct, frozen=True, kw_only=True):
     def of(self, ids: NDArray[np.int64], how: Distillation) -> Arrays:
         """Return the teachers' softened probabilities for the rows `ids`, under the names that batches carry."""
         places = np.searchsorted(self.ids, ids)
-        return {f"{TAUGHT}{head}": softmax(logits[places] / how.temperature) for head, logits in self.logits.items()}
+        return softened({head: logits[places] for head, logits in self.logits.items()}, how)
+
+
+def softened(logits: Mapping[HeadClasses, NDArray[np.float32]], how: Distillation) -> Arrays:
+    """Return the probabilities that n x classes logits are at the temperature, under the names that batches carry."""
+    return {f"{TAUGHT}{head}": softmax(said / how.temperature) for head, said in logits.items()}
 
 
 def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float], None] = lambda _: None) -> Lessons:
@@ -60,7 +65,7 @@ def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float],
             done += 1
             tick(done / (2 * len(networks)))
     means = {head: np.asarray(total / (2 * len(networks)), np.float32) for head, total in sums.items()}
-    teachers = named(models)
+    teachers = digests_of(models)
     facts = json.dumps({"data": dataset.digests, "teachers": teachers})
     partial = out.with_suffix(".partial.npz")
     np.savez(partial, facts=facts, ids=part.ids, **{str(head): means[head] for head in means})
@@ -68,8 +73,8 @@ def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float],
     return Lessons(logits=means, ids=part.ids, data=dataset.digests, teachers=teachers)
 
 
-def named(models: Sequence[Path]) -> list[dict[str, str]]:
-    """Return what is kept of who taught."""
+def digests_of(models: Sequence[Path]) -> list[dict[str, str]]:
+    """Return what is kept of those who taught: name and digest of each file."""
     return [{"file": model.name, "sha256": file_digest(model)} for model in models]
 
 

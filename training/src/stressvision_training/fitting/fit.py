@@ -23,7 +23,7 @@ from stressvision_training.fitting import checkpoint
 from stressvision_training.fitting.backend import limit_threads, policy_of
 from stressvision_training.fitting.batches import Batches
 from stressvision_training.fitting.board import Board
-from stressvision_training.fitting.distillation import Lessons, distilled, read_lessons, with_lessons
+from stressvision_training.fitting.distillation import Lessons, digests_of, distilled, read_lessons, with_lessons
 from stressvision_training.fitting.optimisation import Average, optimiser_of, plateau_rate
 from stressvision_training.fitting.recipe import Distillation, Head, Recipe, read_recipe
 from stressvision_training.fitting.run_folder import (
@@ -68,9 +68,9 @@ def fit(
     """
     recipe, dataset = read_recipe(recipe_path, changes), read_dataset(data)
     beginning = _beginning(recipe, dataset, init, lessons, teachers)
+    limit_threads(recipe.threads)  # before anything asks the backend: once it has begun it keeps the threads it has
     with alone(out):
         report({"says": begin(out, recipe_path, recipe, data, dataset, beginning, changes)})
-        limit_threads(recipe.threads)
         return _train(recipe, _Course(recipe, dataset, beginning), out, report)
 
 
@@ -105,10 +105,9 @@ class _Course:
         self._schemes = _judged_schemes(recipe, self._validation)
         train = _limited(dataset.part("train"), recipe)
         self._batches = _batches(train, recipe, beginning.lessons)
-        taught = recipe.distillation if beginning.lessons or beginning.teachers else None
-        self._losses = {head.classes: _loss(head, train, taught) for head in recipe.heads}
-        live = taught if beginning.teachers else None
-        self._teachers = Teachers(beginning.teachers, recipe, live, policy_of(recipe.precision)) if live else None
+        how = recipe.distillation if beginning.lessons or beginning.teachers else None
+        self._losses = {head.classes: _loss(head, train, how) for head in recipe.heads}
+        self._teachers = Teachers(beginning.teachers, recipe, how) if how and beginning.teachers else None
         pretrained = beginning.init is not None or beginning.weights is not None
         self._legs = legs_of(recipe, pretrained=pretrained)
         self.model = _network(recipe)
@@ -202,12 +201,13 @@ def _beginning(
     if (lessons is not None or teachers) and recipe.distillation is None:
         given = lessons or teachers[0]
         raise SourceError(f"{given}: the recipe has no [distillation]; add one, or leave the teachers out")
-    taught = None if lessons is None else read_lessons(lessons, dataset)
-    missing = [head.classes for head in recipe.heads if taught is not None and head.classes not in taught.logits]
+    read = None if lessons is None else read_lessons(lessons, dataset)
+    missing = [head.classes for head in recipe.heads if read is not None and head.classes not in read.logits]
     if missing:
         raise SourceError(f"{lessons}: the teachers say nothing about {', '.join(missing)}; ask others, with that head")
     weights = None if init is not None else pretrained_file(recipe.architecture)
-    return Beginning(init=init, weights=weights, lessons=taught, teachers=tuple(teachers))
+    taught_by = read.teachers if read else digests_of(teachers)
+    return Beginning(init=init, weights=weights, lessons=read, teachers=tuple(teachers), taught_by=taught_by)
 
 
 def _is_stopped(recipe: Recipe, state: dict[str, Any]) -> bool:
@@ -239,15 +239,15 @@ def _batches(train: Dataset, recipe: Recipe, lessons: Lessons | None) -> Batches
     labels = train.labels if fine else classes_of(train)
     extras = lessons.of(train.ids, recipe.distillation) if lessons and recipe.distillation else {}
     if recipe.rows.balance == "weights":
-        extras[WEIGHT] = row_weights(labels, class_weights(labels))
+        extras[WEIGHT] = row_weights(labels, class_weights(np.repeat(labels, repeats)))
     return Batches(train.images, targets, repeats, recipe, face=train.face, labels=labels, extras=extras)
 
 
-def _loss(head: Head, train: Dataset, taught: Distillation | None) -> Loss:
+def _loss(head: Head, train: Dataset, how: Distillation | None) -> Loss:
     loss: Loss = head_loss
     if head.adjustment:
         loss = adjusted(loss, class_shares(targets_of(train, head)), head.adjustment)
-    return distilled(loss, taught) if taught else loss
+    return distilled(loss, how) if how else loss
 
 
 def _judged_schemes(recipe: Recipe, validation: Dataset) -> list[LabelScheme]:

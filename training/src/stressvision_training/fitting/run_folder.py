@@ -16,11 +16,11 @@ from typing import Any, Final
 import msgspec
 
 from stressvision_training.classes import HEAD_CLASSES
-from stressvision_training.data.dataset import Dataset, file_digest
+from stressvision_training.data.dataset import Dataset, file_digest, how_dealt
 from stressvision_training.data.rows import SourceError
 from stressvision_training.fitting.backend import multiplies_bfloat16, policy_of
 from stressvision_training.fitting.checkpoint import epochs_done
-from stressvision_training.fitting.distillation import Lessons, named
+from stressvision_training.fitting.distillation import Lessons
 from stressvision_training.fitting.recipe import Recipe, read_recipe, recipe_text
 
 EXPERIMENT: Final = "experiment_config.json"
@@ -47,11 +47,8 @@ class Beginning(msgspec.Struct, frozen=True, kw_only=True):
     """What teachers said of the faces beforehand."""
     teachers: tuple[Path, ...] = ()
     """Those that are asked about each face as it is varied."""
-
-    @property
-    def taught_by(self) -> list[dict[str, str]]:
-        """File and digest of each teacher."""
-        return self.lessons.teachers if self.lessons else named(self.teachers)
+    taught_by: list[dict[str, str]] = []
+    """File and digest of each teacher, beforehand or now."""
 
 
 def begins(recipe: Recipe, beginning: Beginning) -> str:
@@ -66,7 +63,7 @@ def begins(recipe: Recipe, beginning: Beginning) -> str:
             else "; no --lessons and no --teacher, so it learns from the labels alone"
         )
     if beginning.init is not None:
-        return f"with the weights of {beginning.init}{taught}"
+        return f"with the weights of {Path(*beginning.init.parts[-2:])}{taught}"
     if beginning.weights is not None:
         return f"with pretrained weights, {beginning.weights}{taught}"
     spared = "; `tuning` is left out, all layers learn from the start" if recipe.tuning else ""
@@ -122,6 +119,7 @@ def begin(
         "weights_sha256": file_digest(beginning.weights) if beginning.weights else None,
         "data": dataset.digests,
         "data_folder": str(data.resolve()),
+        "prepared": how_dealt(data),
         "code": revision(),
         **_runs_on(recipe),
         "machine": platform.machine(),
@@ -252,10 +250,14 @@ def _draw(path: Path, records: Sequence[Record]) -> None:
 
 
 def _origin(init: Path) -> dict[str, Any]:
-    """Return the digest of the network that a run begins with, and of its own run what lies around it."""
-    runs = [folder for folder in (init.parent, init.parent.parent) if (folder / EXPERIMENT).is_file()]
-    recipe = facts_of(runs[0])["recipe"] if runs else None
-    return {"sha256": file_digest(init), "recipe": recipe, "epochs": len(history_of(runs[0])) if runs else 0}
+    """Return the digest of the network that a run begins with, and how its own run was made, if it lies around it."""
+    found: Record = {"sha256": file_digest(init)}
+    for run in (init.parent, init.parent.parent):
+        if (run / EXPERIMENT).is_file():
+            facts = facts_of(run)
+            kept = {name: facts.get(name) for name in ("recipe", "changes", "teachers", "teachers_are_live", "init")}
+            return found | kept | {"epochs": len(history_of(run)), "of_epochs": facts["numbers"]["epochs"]}
+    return found
 
 
 def _runs_on(recipe: Recipe) -> Record:

@@ -11,30 +11,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_training.architectures.network import heads_of, load_network, side_of, softmax
-from stressvision_training.classes import HeadClasses
+from stressvision_training.architectures.network import heads_of, load_network, side_of
+from stressvision_training.classes import HEAD_CLASSES, HeadClasses
 from stressvision_training.data.rows import SourceError
-from stressvision_training.fitting.distillation import TAUGHT, Arrays
+from stressvision_training.fitting.backend import policy_of
+from stressvision_training.fitting.distillation import Arrays, softened
 from stressvision_training.fitting.recipe import Distillation, Recipe
 
 
 class Teachers:
     """Networks whose mean logits are what a batch's faces are taught with."""
 
-    def __init__(self, files: Sequence[Path], recipe: Recipe, how: Distillation, policy: str) -> None:
-        """Load them to compute by `policy`. `SourceError` for one without a head of the recipe, or for another side."""
+    def __init__(self, files: Sequence[Path], recipe: Recipe, how: Distillation) -> None:
+        """Load them. `SourceError` for one without a head of the recipe, or that takes another side."""
         self._how = how
         self._heads: list[HeadClasses] = [head.classes for head in recipe.heads]
-        self._networks = [_loaded(file, self._heads, recipe, policy) for file in files]
+        self._networks = [_loaded(file, self._heads, recipe) for file in files]
 
     def say(self, faces: NDArray[np.float32]) -> Arrays:
         """Return their softened probabilities for n x side x side x 1 faces, under the names that batches carry."""
         said = [network.predict_on_batch(faces) for network in self._networks]
-        means = {head: _mean([each[head] for each in said]) for head in self._heads}
-        return {f"{TAUGHT}{head}": softmax(mean / self._how.temperature) for head, mean in means.items()}
+        return softened({head: _mean([each[head] for each in said]) for head in self._heads}, self._how)
 
 
-def _loaded(file: Path, heads: Sequence[HeadClasses], recipe: Recipe, policy: str) -> Any:
+def _loaded(file: Path, heads: Sequence[HeadClasses], recipe: Recipe) -> Any:
+    """Return the network in `file`, computing as the recipe says but for its heads, as the student does."""
     import keras
 
     network = load_network(file)
@@ -46,8 +47,11 @@ def _loaded(file: Path, heads: Sequence[HeadClasses], recipe: Recipe, policy: st
     if side is not None and sides != {side}:
         raise SourceError(f"{file}: takes faces of {side} pixels, the recipe has {sorted(sides)}; ask it with `teach`")
 
+    policy = policy_of(recipe.precision)
+
     def computing(layer: Any) -> Any:
-        return layer.__class__.from_config(layer.get_config() | {"dtype": policy})
+        numbers = "float32" if layer.name in HEAD_CLASSES else policy
+        return layer.__class__.from_config(layer.get_config() | {"dtype": numbers})
 
     asked = keras.models.clone_model(network, clone_function=computing)
     asked.set_weights(network.get_weights())
