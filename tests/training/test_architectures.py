@@ -113,6 +113,19 @@ def test_the_kernels_of_a_backbone_answer_as_kerass_own() -> None:
     assert np.allclose(ours.predict_on_batch(faces), own.predict_on_batch(faces), rtol=1e-3)
 
 
+def test_a_step_through_our_normalisation_is_one_through_kerass_own() -> None:
+    import keras
+
+    from stressvision_training.architectures.normalisation import FusedBatchNormalization
+
+    own, ours = (kind(momentum=0.9) for kind in (keras.layers.BatchNormalization, FusedBatchNormalization))
+    faces = _faces(4)
+    assert np.allclose(ours(faces, training=True), own(faces, training=True), atol=1e-5)
+    assert np.allclose(ours.moving_mean, own.moving_mean, rtol=1e-5)
+    n = faces.size
+    assert np.allclose(ours.moving_variance - 0.9, (own.moving_variance - 0.9) * n / (n - 1), rtol=1e-5)
+
+
 def test_multiplications_of_the_simple_cnn_counted_by_hand() -> None:
     from stressvision_training.architectures.complexity import macs
 

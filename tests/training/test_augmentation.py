@@ -39,6 +39,22 @@ def test_nothing_asked_for_changes_nothing() -> None:
     assert np.array_equal(augment(face, 48, Augmentation(flip=1), rng), face[:, ::-1])
 
 
+def test_brightness_spans_as_much_of_the_grey_levels_as_asked_for() -> None:
+    how = Augmentation(brightness=0.4)
+    grey = np.full((8, 8), 128, np.uint8)
+    levels = [augment(grey, 8, how, np.random.default_rng(seed)).mean() for seed in range(200)]
+    assert (min(levels), max(levels)) == pytest.approx((128 - 51, 128 + 51), abs=2)
+
+
+def test_erasing_hides_a_part_behind_one_level() -> None:
+    face = _face(48, 1)
+    for seed in range(20):
+        erased = augment(face, 48, Augmentation(flip=0, erase=1), np.random.default_rng(seed))
+        rows, columns = np.nonzero(erased != face)
+        assert 0 < len(rows) < face.size / 4
+        assert np.ptp(erased[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]) == 0
+
+
 @pytest.mark.parametrize("name", DEGRADATIONS)
 @pytest.mark.parametrize("side", [48, 160])
 def test_each_degradation_leaves_a_face_that_is_worse_but_there(name: str, side: int) -> None:

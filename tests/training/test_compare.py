@@ -86,6 +86,12 @@ def test_an_exported_run_has_both(folder: Path) -> None:
     assert abs(line.int8.accuracy - line.whole.accuracy) < 0.1
     assert line.p50_ms is not None
     assert line.int8_bytes == (whole / "int8" / "model_int8.tflite").stat().st_size
+    manifest = json.loads((whole / "int8" / "manifest.json").read_text())
+    manifest["provenance"]["offsets"] = {"happy": 1000}
+    (whole / "int8" / "manifest.json").write_text(json.dumps(manifest))
+    (line,) = compare([whole], None, "test")
+    assert line.whole is not None
+    assert line.whole.ece == pytest.approx(1 - line.whole.accuracy), "happy, and sure of it"
 
 
 @pytest.mark.train

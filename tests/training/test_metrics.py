@@ -52,9 +52,11 @@ def test_the_most_common_errors_come_first() -> None:
     assert found["most_common_errors"][0] == {"true": "a", "given": "b", "rows": 2}
 
 
-def test_calibration_error_of_the_sure_and_half_right_is_a_half() -> None:
-    probabilities = np.array([[1.0, 0.0], [1.0, 0.0]], np.float32)
-    assert calibration_error(probabilities, np.array([0, 1])) == pytest.approx(0.5)
+def test_calibration_error_weighs_the_gap_of_a_bin_by_its_rows() -> None:
+    sure = np.array([[1.0, 0.0], [1.0, 0.0]], np.float32)
+    assert calibration_error(sure, np.array([0, 1])) == pytest.approx(0.5)
+    less = np.array([[0.75, 0.25]], np.float32)
+    assert calibration_error(np.concatenate([sure, less]), np.array([0, 1, 0])) == pytest.approx((2 * 0.5 + 0.25) / 3)
 
 
 def test_the_temperature_undoes_overconfidence() -> None:

@@ -1,5 +1,8 @@
 """Targets: votes mixed in where there are any, and no more said than a company label says."""
 
+from pathlib import Path
+
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -13,7 +16,8 @@ from stressvision_training.classes import (
 )
 from stressvision_training.data.dataset import Dataset
 from stressvision_training.data.ferplus import majority
-from stressvision_training.fitting.recipe import Head
+from stressvision_training.fitting.recipe import Head, read_recipe
+from stressvision_training.fitting.run_folder import Beginning
 from stressvision_training.fitting.targets import adjusted, class_shares, head_loss, targets_of
 from support.datasets import blank_faces
 
@@ -113,3 +117,26 @@ def test_adjusted_logits_owe_nothing_to_how_frequent_a_class_is() -> None:
     assert float(asked[0]) == pytest.approx(-np.log(2 / 6), rel=1e-5)
     plain = adjusted(head_loss, shares, 0.0)(np.array([[0, 1]], np.float32), balanced)
     assert float(plain[0]) == pytest.approx(np.log(2), rel=1e-5)
+
+
+SHARES = np.log([4 / 11, 2 / 11])  # one more of each of the seven
+
+
+@pytest.mark.train
+@pytest.mark.parametrize(
+    ("changes", "loss"),
+    [
+        (["heads.0.weight=3"], 3 * np.log(7)),
+        (["heads.0.adjustment=1"], -np.average(SHARES, weights=[3, 1])),
+        (["heads.0.adjustment=1", "rows.balance=weights"], -SHARES.mean()),
+    ],
+)
+def test_a_fit_asks_what_its_recipe_says(changes: list[str], loss: float) -> None:
+    from stressvision_training.fitting.fit import _Course
+
+    recipe = read_recipe(Path(__file__).parents[2] / "training" / "recipes" / "simple-cnn.toml", changes)
+    faces = blank_faces(["happy", "happy", "happy", "sad", "sad"])
+    faces = msgspec.structs.replace(faces, splits=np.array(["train"] * 4 + ["validation"]))
+    course = _Course(recipe, faces, Beginning())
+    course.model.set_weights([np.zeros_like(weight) for weight in course.model.get_weights()])
+    assert course._train(0, lambda _: None) == pytest.approx(loss, rel=1e-5)
