@@ -8,7 +8,7 @@ from keras import layers
 
 @keras.saving.register_keras_serializable(package="stressvision")
 class FusedBatchNormalization(layers.BatchNormalization):  # type: ignore[misc]  # keras has no types
-    """`keras.layers.BatchNormalization` with the same weights and results, over the last axis of images.
+    """`keras.layers.BatchNormalization` over the last axis of images, its moving variance without Keras's bias.
 
     On another backend than TensorFlow it is Keras's own.
     """
