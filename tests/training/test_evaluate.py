@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from sklearn.metrics import f1_score, precision_score, recall_score, roc_auc_sco
 from stressvision_contracts.labels import COMPANY5, FER7, LabelScheme
 from stressvision_training.data.dataset import Dataset
 from stressvision_training.data.sheets import TILE
-from stressvision_training.evaluation.evaluate import Evaluation, judge, summary
+from stressvision_training.evaluation.evaluate import Evaluation, _notes, judge, summary
 from stressvision_training.evaluation.fatigue import fatigue_intervals, fatigue_report
 from stressvision_training.evaluation.figures import write_figures
 from stressvision_training.evaluation.intervals import intervals
@@ -160,6 +161,20 @@ def test_a_summary_names_the_headline_and_the_labels_apart() -> None:
     short = summary(report)
     assert (short["accuracy"], short["own_accuracy"]) == (1.0, 0.5)
     assert short["ferplus_consensus_accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("source", "learnt_from", "notes"),
+    [
+        ("custom:a", {"train.npz": "other"}, 1),
+        ("custom:a", {"train.npz": "same"}, 0),
+        ("custom:a", {}, 0),
+        ("fer2013", {"train.npz": "other"}, 0),
+    ],
+)
+def test_people_whom_a_model_may_know_are_noted(source: str, learnt_from: dict[str, str], notes: int) -> None:
+    part = msgspec.structs.replace(blank_faces(["happy"], sources=[source]), digests={"train.npz": "same"})
+    assert len(_notes(learnt_from, part)) == notes
 
 
 def test_the_surest_errors_are_shown(tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ def test_a_member_of_a_list_a_list_and_nothing() -> None:
     assert recipe.tuning[1].rate == 1e-5
     assert recipe.augmentation.scale == (0.9, 1.1)
     assert recipe.heads[0].labels == "majority"
+    ours = RECIPES[0].parent / "stressvision.toml"
+    assert read_recipe(ours, ["input_size=120", "phases="]).phases == []
     document5 = RECIPES[0].parent / "mobilenetv3-small.toml"
     assert read_recipe(document5, ["stop_after="]).stop_after is None
 

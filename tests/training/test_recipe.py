@@ -30,6 +30,11 @@ def test_a_shipped_recipe_ends_at_the_size_that_devices_feed(path: Path) -> None
             "[[phases]]\nuntil = 3\nside = 32\n[optimiser]",
             r"phases end at .*3\]; they must rise",
         ),
+        (
+            "[optimiser]",
+            "[[phases]]\nuntil = 99\nside = 32\n[optimiser]",
+            r"phases end at 32 pixels, judged is at 48; --set phases= leaves them out",
+        ),
     ],
 )
 def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, says: str) -> None:

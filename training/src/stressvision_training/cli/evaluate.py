@@ -46,5 +46,7 @@ def evaluate(
     if as_json:
         print(json.dumps(found.report))
         return
+    for note in found.report["notes"]:
+        print(f"note: {note}")
     for table in report_tables(found.report):
         Console().print(table)

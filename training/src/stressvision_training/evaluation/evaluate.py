@@ -1,6 +1,7 @@
 """Judge a model on one split, saying for every figure which rows and whose labels it rests on."""
 
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ def evaluate(
         raise SourceError(f"{data}: no row of {split} has a label of {asked.scheme}, so {model} cannot be judged on it")
     probabilities = answers(asked, part)
     facts = {"model": model.name, "digest": asked.digest, "fed": asked.fed, "split": split, "data": dataset.digests}
+    facts["notes"] = _notes(getattr(asked, "learnt_from", {}), part)
     report = facts | {"machine": platform.machine()} | measure(probabilities, part, asked.scheme)
     if asked.temperature != 1.0:
         raw = soften(probabilities, 1 / asked.temperature)
@@ -79,6 +81,15 @@ def evaluate(
         found = compared(probabilities[clear], answers(other, part)[clear], truth[clear], part.groups[clear])
         report["against"] = {"model": against.name, "digest": other.digest} | found
     return Evaluation(report=report, data=part, probabilities=probabilities, truth=truth, temperature=asked.temperature)
+
+
+def _notes(learnt_from: Mapping[str, str], part: Dataset) -> list[str]:
+    """Say when people of `part` may be among those whom the model has learnt from."""
+    company = np.char.startswith(part.sources, "custom").any()
+    if not (company and learnt_from) or learnt_from.get("train.npz") == part.digests.get("train.npz"):
+        return []
+    said = "the model learnt from other rows than the training rows here, so it may know company people of this split"
+    return [f"{said}; `prepare --splits` with the splits of its training keeps them apart"]
 
 
 def measure(probabilities: Probabilities, data: Dataset, scheme: LabelScheme) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Int8Predictor:
         manifest = self._classifier.manifest
         self.scheme, self.labels, self.digest = manifest.label_scheme, tuple(manifest.labels), manifest.digest
         self.side, self.temperature = manifest.input.height, manifest.temperature
+        self.learnt_from: dict[str, str] = manifest.provenance.get("data", {})
         self.fed: InputRange = "grey"
 
     def __call__(self, images: Faces) -> Answers:

@@ -20,7 +20,8 @@ def changed(table: Table, changes: Sequence[str]) -> Table:
         key, equals, value = change.partition("=")
         if not equals or not key.strip():
             raise ValueError(f"--set {change}: give it as key=value, such as epochs=2")
-        _put(table, _resolved(table, key.strip(), off), _value(value.strip()))
+        path, text = _resolved(table, key.strip(), off), value.strip()
+        _put(table, path, _value(text) if text else _nothing(table, path))
     return table
 
 
@@ -70,9 +71,14 @@ def _put(table: Table, path: str, value: Any) -> None:
     holder[int(name) if isinstance(holder, list) else name] = value
 
 
+def _nothing(table: Table, path: str) -> list[Any] | None:
+    """A list is unset by being empty."""
+    parent, _, name = path.rpartition(".")
+    holder: Any = _at(table, parent) if parent else table
+    return [] if isinstance(holder, dict) and isinstance(holder.get(name), list) else None
+
+
 def _value(text: str) -> Any:
-    if not text:
-        return None
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -159,6 +159,10 @@ def _check(recipe: Recipe, path: Path) -> None:
     sides = [phase.until for phase in recipe.phases]
     if sorted(set(sides)) != sides:
         raise SourceError(f"{path}: phases end at epochs {sides}; they must rise")
+    last = recipe.phases[-1] if recipe.phases else None
+    if last and last.until >= recipe.epochs and last.side != recipe.architecture.input_size:
+        given, taken = last.side, recipe.architecture.input_size
+        raise SourceError(f"{path}: phases end at {given} pixels, judged is at {taken}; --set phases= leaves them out")
     if recipe.select == "last" and (recipe.stop_after is not None or recipe.optimiser.plateau is not None):
         raise SourceError(f"{path}: stop_after and plateau need a figure to watch; select is last")
     if recipe.tuning and not isinstance(recipe.architecture, WithBackbone):
