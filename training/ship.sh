@@ -2,7 +2,7 @@
 # Train the shipped model again, from the data to both INT8 files: four teachers, each taught by those before it, then
 # the one that ships: first by what all have said of the pictures, then by three that see each varied face with it.
 # Some ten hours on two cores; give the same WORK to go on after a stop. RECIPES=FOLDER takes others of the same names,
-# SPLITS=splits/company.csv keeps the people on whom it was judged where they were, if PICTURES shows the same.
+# SPLITS=training/splits/company.csv keeps the people on whom it was judged where they were, if PICTURES shows the same.
 set -eu
 test $# -ge 4 || { echo "usage: $0 FER2013.csv FER2013NEW.csv PICTURES WORK [VERSION]" >&2; exit 2; }
 recipes=${RECIPES:-$(dirname "$0")/recipes} work=$4 version=${5:-0.0.0}

@@ -34,6 +34,7 @@ def test_a_version_that_no_manifest_bears_is_refused_before_anything_is_made(tmp
 
 
 MADE: dict[str, Any] = {"recipe": "r.toml", "changes": [], "teachers": [], "teachers_are_live": False, "init": None}
+BEGUN = "BEGUN1/final_model.keras"
 FIT = "stressvision-train fit --recipe training/recipes/r.toml --data DATA --out"
 
 
@@ -46,8 +47,8 @@ FIT = "stressvision-train fit --recipe training/recipes/r.toml --data DATA --out
         (
             {"teachers": [{}, {}]},
             [
-                "stressvision-train teach TEACHER1.keras TEACHER2.keras --data DATA --out LESSONS1.npz",
-                f"{FIT} RUN --lessons LESSONS1.npz",
+                "stressvision-train teach TEACHER1.keras TEACHER2.keras --data DATA --out LESSONS-OF-RUN.npz",
+                f"{FIT} RUN --lessons LESSONS-OF-RUN.npz",
             ],
         ),
         (
@@ -61,9 +62,16 @@ FIT = "stressvision-train fit --recipe training/recipes/r.toml --data DATA --out
         (
             {"teachers": [{}], "teachers_are_live": True, "init": MADE | {"teachers": [{}], "changes": ["seed=7"]}},
             [
-                "stressvision-train teach TEACHER2.keras --data DATA --out LESSONS2.npz",
-                f"{FIT} BEGUN1 --set seed=7 --lessons LESSONS2.npz",
+                "stressvision-train teach TEACHER2.keras --data DATA --out LESSONS-OF-BEGUN1.npz",
+                f"{FIT} BEGUN1 --set seed=7 --lessons LESSONS-OF-BEGUN1.npz",
                 f"{FIT} RUN --teacher TEACHER1.keras --init BEGUN1/final_model.keras",
+            ],
+        ),
+        (
+            {"teachers": [{"sha256": "7"}, {}], "teachers_are_live": True, "init": MADE | {"sha256": "7"}},
+            [
+                f"{FIT} BEGUN1",
+                f"{FIT} RUN --teacher {BEGUN} --teacher TEACHER2.keras --init {BEGUN}",
             ],
         ),
         ({"init": {"sha256": "0"}}, [f"{FIT} RUN --init NETWORK.keras"]),

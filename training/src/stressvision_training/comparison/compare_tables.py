@@ -70,7 +70,7 @@ def _cells(line: Line) -> list[str]:
         f"{line.model}, {line.scheme}",
         f"{line.judged_by.partition(':')[0]}, {line.rows:,} rows",
         _shown(line.parameters, "{:,}"),
-        _shown(line.mmac, "{:,.1f}"),
+        _shown(line.mmac, f"{{:,.1f}} ({line.side} px)"),
         f"{_shown(_mega(line.keras_bytes), '{:.2f}')} / {_shown(_mega(line.int8_bytes), '{:.2f}')}",
         *(_both(line, name, "{:.1%}") for name in ("accuracy", "macro_precision", "macro_recall", "macro_f1")),
         _both(line, "ece", "{:.3f}"),

@@ -161,16 +161,21 @@ def _fits(made: Mapping[str, Any], out: str = "RUN", leg: int = 1, taught: int =
     lines = []
     command = f"stressvision-train fit --recipe training/recipes/{made['recipe']} --data DATA --out {out}"
     command += "".join(f" --set {shlex.quote(change)}" for change in made["changes"])
-    names = [f"TEACHER{taught + number}.keras" for number, _ in enumerate(made["teachers"], 1)]
+    begun = made["init"] or {}
+    before = f"BEGUN{leg}/final_model.keras"
+    known = begun.get("sha256") if begun.get("recipe") else None
+    names = [
+        before if known and teacher.get("sha256") == known else f"TEACHER{taught + number}.keras"
+        for number, teacher in enumerate(made["teachers"], 1)
+    ]
     if made["teachers_are_live"]:
         command += "".join(f" --teacher {name}" for name in names)
     elif names:
-        lines.append(f"stressvision-train teach {' '.join(names)} --data DATA --out LESSONS{leg}.npz")
-        command += f" --lessons LESSONS{leg}.npz"
-    begun = made["init"] or {}
+        lines.append(f"stressvision-train teach {' '.join(names)} --data DATA --out LESSONS-OF-{out}.npz")
+        command += f" --lessons LESSONS-OF-{out}.npz"
     if begun.get("recipe"):
         lines += _fits(begun, f"BEGUN{leg}", leg + 1, taught + len(names))
-        command += f" --init BEGUN{leg}/final_model.keras"
+        command += f" --init {before}"
     elif begun:
         command += " --init NETWORK.keras"
     if made.get("epochs", 0) < made.get("of_epochs", 0):
