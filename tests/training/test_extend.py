@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stressvision_training.data.dataset import keep_frozen, read_dataset
+from stressvision_training.data.dataset import how_dealt, keep_frozen, read_dataset
 from stressvision_training.data.extend import Pictures, extend
 from stressvision_training.data.prepare import Preparation, prepare
 from stressvision_training.data.rows import SourceError
@@ -62,6 +62,14 @@ def test_rows_of_the_base_keep_split_votes_and_pixels(base: Path, tmp_path: Path
     assert (after.images[place] == first.images[0]).all()
     assert (after.votes[place] == first.votes[0]).all()
     assert metadata["base"] == before.digests
+
+
+def test_the_options_that_dealt_a_folder_are_known(base: Path, tmp_path: Path) -> None:
+    extend(base, [write_pictures(tmp_path / "new", people=8)], tmp_path / "more")
+    assert how_dealt(base) == how_dealt(tmp_path / "more") == []
+    wish = Preparation(fer2013=base.parent / "fer2013.csv", validation=0.3, frozen=base, drop_near=True)
+    prepare(wish, tmp_path / "again")
+    assert how_dealt(tmp_path / "again") == ["--validation-share 0.3", "--splits data", "--drop-near"]
 
 
 def test_a_person_is_on_one_side_and_stays_there_when_others_come(base: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Ours: 3x3 convolutions, batch normalisation, ReLU and additions, which lose nothing in INT8 and run dense on ARM."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -22,13 +22,13 @@ class PlainResidual(
     """A stem of one convolution, then `stages`, global average pooling and dropout. It takes pictures of any side."""
 
     input_size: Side = 48
+    channels: Literal[1] = 1
     stem_filters: Positive
     stem_kernel: Positive = 3
     stem_stride: Positive = 1
     stages: list[Stage]
     dropout: Share
 
-    channels: ClassVar[Literal[1]] = 1
     any_size = True
 
     def features(self, faces: Any) -> Any:

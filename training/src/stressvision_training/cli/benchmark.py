@@ -41,4 +41,4 @@ def benchmark(
     if as_json:
         print(json.dumps(found))
         return
-    Console().print(benchmark_table(found))
+    Console(markup=False).print(benchmark_table(found))

@@ -45,4 +45,4 @@ def compare(
     table = Table(*SHORT, title=f"{split}; with a slash: float / INT8; the rest with --out or --json")
     for row in table_rows(lines):
         table.add_row(*(row[HEADINGS.index(heading)] for heading in SHORT))
-    Console().print(table)
+    Console(markup=False).print(table)

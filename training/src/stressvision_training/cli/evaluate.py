@@ -49,4 +49,4 @@ def evaluate(
     for note in found.report["notes"]:
         print(f"note: {note}")
     for table in report_tables(found.report):
-        Console().print(table)
+        Console(markup=False).print(table)

@@ -34,6 +34,6 @@ def export(
     if as_json:
         print(msgspec.json.encode({"manifest": manifest, "gates": gates}).decode())
     else:
-        Console().print(gate_table(f"{out / manifest.file}, version {manifest.version}", gates))
+        Console(markup=False).print(gate_table(f"{out / manifest.file}, version {manifest.version}", gates))
     if any(gate.met is False for gate in gates):
         raise fail(ValueError(f"{out}: a gate is not met; do not ship it"))

@@ -17,7 +17,7 @@ def fit(
     out: Annotated[Path, typer.Option(help="The run's folder; an interrupted run in it goes on.")],
     init: Annotated[Path | None, typer.Option(help="A .keras network of the same architecture to begin with.")] = None,
     lessons: Annotated[
-        Path | None, typer.Option(help="What teachers say (`teach`), for a recipe with [distillation].")
+        Path | None, typer.Option(help="What teachers say (`teach`), for a recipe with \\[distillation].")
     ] = None,
     teachers: Annotated[
         list[Path] | None,

@@ -57,7 +57,7 @@ def predict(
         if not faces:
             table.add_row(str(image), "", "no face found", "", str(drawn))
     if not as_json and table.row_count:
-        Console().print(table)
+        Console(markup=False).print(table)
     if failed:
         console.print("some pictures could not be read; the others were classified")
         raise typer.Exit(1)

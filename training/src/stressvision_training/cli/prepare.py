@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from stressvision_training.cli.shared import Json, Labels, console, fail
 from stressvision_training.data.rows import SourceError
@@ -93,11 +94,11 @@ def _tell(metadata: dict[str, Any], out: Path) -> None:
     table = Table("split", "source", "label", "rows", title=f"{metadata['rows']} faces in {out}")
     for count in metadata["counts"]:
         table.add_row(count["split"], count["source"], count["label"], str(count["rows"]))
-    Console().print(table)
+    Console(markup=False).print(table)
     for what in ("dropped", "augmented"):
         for reason, number in metadata.get(what, {}).items():
             console.print(f"{what}: {number} {reason}", highlight=False)
     for reason, number in metadata["skipped"]["counts"].items():
         console.print(f"skipped: {number} {reason}; {metadata['skipped']['examples'][reason][0]}", highlight=False)
     for warning in metadata["warnings"]:
-        console.print(f"[yellow]note:[/yellow] {warning}", highlight=False)
+        console.print(Text.assemble(("note:", "yellow"), f" {warning}"), highlight=False)

@@ -6,10 +6,12 @@ from typing import Annotated, Final
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from stressvision_contracts.labels import LabelScheme
 
-console: Final = Console(stderr=True)
+console: Final = Console(stderr=True, markup=False)
+"""Paths and messages may hold brackets, which are not to be read as styles."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Data = Annotated[Path, typer.Option("--data", help="A folder made by `prepare`.")]
@@ -47,5 +49,5 @@ Range = Annotated[
 
 def fail(error: Exception) -> typer.Exit:
     """Print `error` and return the exit to raise."""
-    console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
+    console.print(Text.assemble(("error:", "red"), f" {error}"), highlight=False, soft_wrap=True)
     return typer.Exit(1)

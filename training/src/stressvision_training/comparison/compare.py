@@ -88,7 +88,10 @@ def compare(paths: list[Path], data: Path | None, split: str, report: Report = l
         folder = data or Path(subject.facts.get("data_folder", ""))
         if data is None and not subject.facts:
             raise SourceError(f"{path}: does not say which data to judge it on; give --data")
-        lines += _lines(subject, read_dataset(folder).part(split))
+        found = list(_lines(subject, read_dataset(folder).part(split)))
+        if not found:
+            raise SourceError(f"{path}: has no head of ours, or no row of {split} has its labels; try `evaluate`")
+        lines += found
     return lines
 
 

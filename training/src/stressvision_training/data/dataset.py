@@ -226,11 +226,11 @@ def keep_frozen(folder: Path, out: Path) -> None:
 def how_dealt(folder: Path) -> list[str]:
     """Return the options of `prepare` that decided who is in which split of `folder`, but for those by default."""
     facts = read_metadata(folder)
-    share, seed, frozen = facts["shares"]["fer2013"]["validation"], facts["seed"], facts["frozen"]
+    share = facts["shares"].get("fer2013", {}).get("validation", VALIDATION_SHARE)  # `extend` deals the company's alone
     return [
         *([f"--validation-share {share}"] if share != VALIDATION_SHARE else []),
-        *([f"--seed {seed}"] if seed != SEED else []),
-        *([f"--splits {frozen}"] if frozen else []),
+        *([f"--seed {facts['seed']}"] if facts["seed"] != SEED else []),
+        *([f"--splits {facts['frozen']}"] if facts.get("frozen") else []),
         *(["--drop-near"] if facts.get("drop_near") else []),
     ]
 

@@ -41,7 +41,7 @@ def read_fer2013(path: Path, refusals: Refusals | None = None, tick: Tick = sile
 
 def _csv(path: Path, refused: Refusals, tick: Tick) -> Iterator[Row]:
     with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, strict=True)
         lines = _lines(reader, path)
         header = [name.strip() for name in next(lines, [])]
         if sorted(header) != sorted(_COLUMNS):
@@ -81,7 +81,7 @@ def _pixels(text: str, where: str) -> NDArray[np.uint8]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", DeprecationWarning)  # numpy's word for "this is no whole number"
         try:
-            levels = np.fromstring(text, np.int32, sep=" ")
+            levels = np.fromstring(text, np.int64, sep=" ")
         except DeprecationWarning:
             raise _bad_pixels(text.split(), where) from None
     if levels.size != SIDE * SIDE or levels.min() < 0 or levels.max() > 255:

@@ -45,7 +45,7 @@ def add_votes(rows: list[Row], path: Path, refusals: Refusals | None = None) -> 
     votes: list[tuple[str, tuple[int, ...]] | None] = []
     try:
         with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            reader = csv.reader(file)
+            reader = csv.reader(file, strict=True)
             header = next(reader, [])
             if tuple(header[2:]) != COLUMNS:
                 raise SourceError(f"{path}:1: columns are {header}, expected Usage, Image name, {', '.join(COLUMNS)}")
@@ -55,6 +55,8 @@ def add_votes(rows: list[Row], path: Path, refusals: Refusals | None = None) -> 
                 except SourceError as error:
                     refused.refuse(error)
                     votes.append(None)
+    except csv.Error as error:
+        raise SourceError(f"{path}:{reader.line_num}: {error}; if the file is cut off, fetch it again") from error
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}; give FER+'s fer2013new.csv") from error
     # FER+ lists Training, PublicTest, PrivateTest; whoever has only the first part of the CSV has a prefix of it

@@ -50,7 +50,9 @@ def append(path: Path, report: dict[str, Any]) -> None:
     }
     check(path)
     new = not path.exists()
+    ended = new or path.read_bytes().endswith(b"\n")
     with path.open("a", newline="", encoding="utf-8") as file:
+        file.write("" if ended else "\n")
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n", extrasaction="ignore")
         if new:
             writer.writeheader()

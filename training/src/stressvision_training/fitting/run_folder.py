@@ -134,7 +134,7 @@ def _check_same(out: Path, before: Record, recipe: Recipe, dataset: Dataset, beg
         raise SourceError(f"{out}: holds a run of another recipe; give {out / RECIPE}, or another --out")
     if before["data"] != dataset.digests:
         raise SourceError(f"{out}: holds a run on other data; give {before['data_folder']}, or another --out")
-    if bool(before["init"]) != bool(beginning.init):
+    if (before["init"] or {}).get("sha256") != (file_digest(beginning.init) if beginning.init else None):
         raise SourceError(f"{out}: the run in it began {before['begins']}; begin alike, or give another --out")
     taught = (beginning.taught_by, bool(beginning.teachers))
     if (before["teachers"], before.get("teachers_are_live", False)) != taught:
