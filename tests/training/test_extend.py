@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stressvision_training.data.dataset import how_dealt, keep_frozen, read_dataset
+from stressvision_training.data.dataset import read_dataset
 from stressvision_training.data.extend import Pictures, extend
+from stressvision_training.data.frozen import how_dealt, keep_frozen
 from stressvision_training.data.prepare import Preparation, prepare
 from stressvision_training.data.rows import SourceError
 from support.faces import made_up_face, write_custom, write_fer2013

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -77,6 +79,9 @@ def test_the_folders(tmp_path: Path) -> None:
         (["emotion,pixels,Usage", f"0,{GOOD}.5,Training"], "fer2013.csv:2: pixel 2304 is '7.5', expected a whole"),
         (["emotion,pixels,Usage", f"0,{GOOD[:3000]},Training"], "fer2013.csv:2: 1500 pixels, expected 2304; if the"),
         (["emotion,pixels,Usage", f"0,{GOOD}"], "fer2013.csv:2: 2 fields"),
+        (["emotion,pixels,Usage", f"{'9' * 5000},{GOOD},Training"], "fer2013.csv:2: emotion '999"),
+        (["emotion,pixels,Usage", f"0,{GOOD[:-1]}4294967299,Training"], "fer2013.csv:2: pixel 2304 is '4294967299'"),
+        (["emotion,pixels,Usage", f'0,"{GOOD},Training'], "unexpected end of data; if the file is cut off"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, lines: list[str], says: str) -> None:
@@ -114,6 +119,14 @@ def test_votes_that_cannot_be_are_named(tmp_path: Path, vote: str) -> None:
     assert (code, "fer2013new.csv:2: " in output, "10 whole numbers of 0 to 10" in output) == (1, True, True), output
 
 
+def test_votes_with_an_open_quotation_mark_are_named(tmp_path: Path) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
+    votes = tmp_path / "fer2013new.csv"
+    votes.write_text(votes.read_text().replace("fer0000003.png", '"fer0000003.png', 1))
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--ferplus", votes, "--out", tmp_path / "data")
+    assert (code, "unexpected end of data; if the file is cut off" in output) == (1, True), output
+
+
 def test_votes_of_another_order_are_refused(tmp_path: Path) -> None:
     write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
     votes = tmp_path / "fer2013new.csv"
@@ -131,11 +144,16 @@ def test_votes_of_another_order_are_refused(tmp_path: Path) -> None:
         (["p000_0.png", "fatigue", "office", ""], "manifest.csv:2: no subject"),
         (["../fer2013.csv", "fatigue", "office", "p000"], "manifest.csv:2: ../fer2013.csv lies outside"),
         (["gone.png", "fatigue", "office", "p000"], "gone.png: not a picture"),
+        (["loop.png", "fatigue", "office", "p000"], "manifest.csv:2: 'loop.png': Symlink loop"),
+        (["nul\0.png", "fatigue", "office", "p000"], "manifest.csv:2: 'nul\\x00.png': embedded null byte"),
+        (["pipe.png", "fatigue", "office", "p000"], "pipe.png: not a picture but a folder, a pipe or a device"),
     ],
 )
 def test_a_bad_company_picture_is_named(tmp_path: Path, record: list[str], says: str) -> None:
     write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
     write_custom(tmp_path / "custom", people=1)
+    (tmp_path / "custom" / "loop.png").symlink_to("loop.png")
+    os.mkfifo(tmp_path / "custom" / "pipe.png")
     with (tmp_path / "custom" / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["file", "label", "source", "subject"], record])
     options = ("--fer2013", tmp_path / "fer2013.csv", "--custom", tmp_path / "custom", "--out", tmp_path / "data")
@@ -231,6 +249,58 @@ def test_a_cut_off_npz_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
     code, output = _prepare("--fer2013", path, "--out", tmp_path / "data")
     assert (code, "fetch it again" in output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"images": np.zeros((2, 48, 48), np.uint8), "label": [0.5, 1.0], "usage": ["Training"] * 2}, "float64"),
+        ({"images": np.zeros((2, 48, 48), np.uint8), "label": [0, 1], "usage": [0, 1]}, "int64 and int64"),
+        ({"images": np.zeros((2, 48, 48), np.uint8), "label": [[0], [1]], "usage": ["Training"] * 2}, "(2, 1)"),
+        ({"images": np.uint8(0), "label": 0, "usage": "Training"}, "(), (), ()"),
+        ({"images": np.zeros((1, 48, 48), np.uint8), "label": [7], "usage": ["Training"]}, "label 7 and usage"),
+    ],
+)
+def test_odd_arrays_are_named(tmp_path: Path, arrays: dict[str, Any], says: str) -> None:
+    np.savez(tmp_path / "fer2013.npz", **arrays)
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.npz", "--out", tmp_path / "data")
+    assert (code, "fer2013.npz: " in output, says in output) == (1, True, True), output
+
+
+def test_a_single_array_is_named(tmp_path: Path) -> None:
+    with (tmp_path / "fer2013.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.npz", "--out", tmp_path / "data")
+    assert (code, "is a single array, expected an archive" in output) == (1, True), output
+
+
+@pytest.mark.parametrize("name", ["train.npz", "index.csv", "metadata.json"])
+def test_what_others_wrote_is_not_overwritten(tmp_path: Path, name: str) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_text("theirs")
+    (tmp_path / "data" / "notes.txt").write_text("mine")
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")
+    assert (code, f"{name}: is not of prepare" in output) == (1, True), output
+    assert (tmp_path / "data" / name).read_text() == "theirs"
+    (tmp_path / "data" / name).unlink()
+    for _ in range(2):  # but what it wrote itself, it does over
+        assert _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")[0] == 0
+    assert (tmp_path / "data" / "notes.txt").read_text() == "mine"
+
+
+def test_a_full_disk_leaves_the_data_that_were_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
+    assert _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")[0] == 0
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("stressvision_training.data.dataset._write_index", full)
+    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data", "--seed", 5)
+    assert (code, "No space left" in output) == (1, True), output
+    assert len(read_dataset(tmp_path / "data")) == 21
+    assert not (tmp_path / "data" / ".partial").exists()
 
 
 def test_a_data_folder_of_another_format_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from stressvision_training.data.duplicates import near_duplicates
 from stressvision_training.data.rows import Row
-from stressvision_training.data.splits import NEAR, SHARES, assign, deal, key, near_facts
+from stressvision_training.data.splits import NEAR, SHARES, assign, deal, near_facts
 from support.faces import made_up_face
 
 LEARNT = {"train", "validation"}
@@ -170,7 +170,7 @@ def test_people_of_an_earlier_deal_stay_where_they_were() -> None:
         ]
 
     before = people(range(20))
-    frozen = {key(row): split for row, split in zip(before, assign(before, 1)[0], strict=True)}
+    frozen = {(row.source, row.subject): split for row, split in zip(before, assign(before, 1)[0], strict=True)}
     after = people(range(60))
     splits = assign(after, 1, frozen=frozen)[0]
     assert splits[:20] == list(frozen.values())
@@ -187,7 +187,12 @@ def test_whoever_is_frozen_no_training_row_is_judged(faces: list[Row], seed: int
     near = np.array(data.draw(st.lists(st.tuples(row, row), max_size=8)), np.int64).reshape(-1, 2)
     first = assign(faces, seed)[0]
     some = data.draw(st.sets(row))
-    frozen = {key(faces[i]): first[i] for i in some if first[i] != "dropped"}
+    frozen = {
+        name: first[i]
+        for i in some
+        if first[i] != "dropped"
+        for name in (("", faces[i].digest), (faces[i].source, faces[i].subject or "nobody"))
+    }
     again, _, reasons = assign(faces, seed, near, frozen=frozen)
     for i, face in enumerate(faces):
         assert face.usage != "Training" or again[i] not in JUDGED

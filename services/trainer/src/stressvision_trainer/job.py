@@ -19,7 +19,7 @@ from stressvision_trainer.folders import HISTORY, Folders, data_digest
 from stressvision_trainer.holding import Held
 from stressvision_trainer.settings import Settings
 from stressvision_trainer.tracking import Tracking
-from stressvision_training.data.dataset import keep_frozen
+from stressvision_training.data.frozen import keep_frozen
 
 MOST_RESTARTS: Final = 3
 """Of a fit that was killed, within one claim."""

@@ -43,7 +43,7 @@ def prepare(
     ] = 0.1,
     splits: Annotated[Path | None, typer.Option(help="The index.csv of an earlier `prepare`; its splits stay.")] = None,
     custom_licence: Annotated[str | None, typer.Option(help="Said of the company pictures in metadata.json.")] = None,
-    seed: Annotated[int, typer.Option(help="Deals the splits.")] = 2013,
+    seed: Annotated[int, typer.Option(min=0, help="Deals the splits.")] = 2013,
     sheets: Annotated[
         Path | None, typer.Option(help="Write plots and sheets of faces here; keep them private.")
     ] = None,

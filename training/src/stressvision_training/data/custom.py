@@ -101,7 +101,11 @@ def _listed(path: Path, record: dict[str, str], scheme: LabelScheme, where: str)
         raise SourceError(f"{where}: no subject; pictures of one person must stay in one split", "no subject")
     _check(record["label"], scheme, where)
     picture = path / record["file"]
-    if not picture.resolve().is_relative_to(path.resolve()):
+    try:
+        inside = picture.resolve().is_relative_to(path.resolve())
+    except (ValueError, RuntimeError) as error:  # a NUL, and links that lead to each other
+        raise SourceError(f"{where}: {record['file']!r}: {error}", "unreadable picture") from error
+    if not inside:
         raise SourceError(f"{where}: {record['file']} lies outside {path}", "outside the folder")
     source = f"custom:{record.get('source') or 'pictures'}"
     return _Listed(picture, record["file"], record["label"], subject, source)

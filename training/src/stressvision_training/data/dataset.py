@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from stressvision_contracts.labels import LabelScheme
 from stressvision_training.data.rows import SIDE, Row, SourceError, at_side
-from stressvision_training.data.splits import SEED, SERVING, VALIDATION_SHARE, Dealt, Split
+from stressvision_training.data.splits import SERVING, Dealt
 
 INDEX: Final = "index.csv"
 METADATA: Final = "metadata.json"
+SPLIT_FILES: Final = tuple(f"{split}.npz" for split in SERVING)
 FORMAT: Final = 2
 COLUMNS: Final = (
     "row",
@@ -31,8 +33,6 @@ COLUMNS: Final = (
     "sha256",
     "reason",
 )
-FROZEN: Final = ("source", "subject", "split", "sha256", "augmented")
-"""Of these, what tells who is in which split."""
 _VOTERS: Final = 10
 _PER_ROW: Final = (
     "images",
@@ -124,11 +124,39 @@ def write_dataset(
 ) -> dict[str, Any]:
     """Write `rows` with their splits, groups and drop reasons to `folder`; return what its metadata say.
 
-    The metadata are written last: a folder without them was not finished.
+    All is written beside first: a disk that fills up leaves what was there. The metadata come last: a folder without
+    them was not finished. `SourceError` where `check_room` has one.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in (METADATA, INDEX, *(f"{split}.npz" for split in SERVING)):
-        (folder / old).unlink(missing_ok=True)
+    check_room(folder)
+    partial = folder / ".partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        metadata = _write(partial, scheme, rows, dealt, facts)
+        for old in (METADATA, INDEX, *SPLIT_FILES):
+            (folder / old).unlink(missing_ok=True)
+        for name in (*metadata["digests"], METADATA):
+            (partial / name).replace(folder / name)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return metadata
+
+
+def check_room(folder: Path) -> None:
+    """Raise `SourceError` when `folder` holds a file by one of our names that `prepare` did not write."""
+    found = [name for name in (METADATA, INDEX, *SPLIT_FILES) if (folder / name).exists()]
+    if found and not _is_ours(folder / METADATA):
+        raise SourceError(f"{folder / found[0]}: is not of prepare and would be overwritten; give another folder")
+
+
+def _is_ours(metadata: Path) -> bool:
+    try:
+        return "digests" in msgspec.json.decode(metadata.read_bytes(), type=dict)
+    except (OSError, msgspec.DecodeError):
+        return False
+
+
+def _write(folder: Path, scheme: LabelScheme, rows: list[Row], dealt: Dealt, facts: dict[str, Any]) -> dict[str, Any]:
     splits, groups, _ = dealt
     names = []
     for split in SERVING:
@@ -188,51 +216,6 @@ def read_metadata(folder: Path) -> dict[str, Any]:
         found = metadata.get("format")
         raise SourceError(f"{folder / METADATA}: format {found}, expected {FORMAT}; run `stressvision-train prepare`")
     return metadata
-
-
-def read_frozen(path: Path) -> dict[tuple[str, str], Split]:
-    """Return the splits that an earlier index.csv (or the data folder that holds it) gave, for `splits.assign`."""
-    index = path / INDEX if path.is_dir() else path
-    try:
-        with index.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = set(FROZEN) - set(reader.fieldnames or [])
-            if missing:
-                raise SourceError(
-                    f"{index}:1: has no column {', '.join(sorted(missing))}; give an index.csv of prepare"
-                )
-            return {
-                (row["source"], row["subject"]) if row["subject"] else ("", row["sha256"]): row["split"]
-                for row in reader
-                if row["split"] in SERVING and row["augmented"] == "0"
-            }
-    except OSError as error:
-        raise SourceError(f"{index}: {error.strerror}; give an index.csv or a data folder of prepare") from error
-
-
-def keep_frozen(folder: Path, out: Path) -> None:
-    """Write to `out` which company pictures of a data folder are in which split, for `read_frozen`.
-
-    What is said of a person is not in it, so that it may stay where pictures may not.
-    """
-    partial = out.with_name(f"{out.name}.partial")
-    with (folder / INDEX).open(newline="", encoding="utf-8") as index, partial.open("w", newline="") as file:
-        writer = csv.DictWriter(file, FROZEN, lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(row for row in csv.DictReader(index) if row["source"].startswith("custom"))
-    partial.replace(out)
-
-
-def how_dealt(folder: Path) -> list[str]:
-    """Return the options of `prepare` that decided who is in which split of `folder`, but for those by default."""
-    facts = read_metadata(folder)
-    share = facts["shares"].get("fer2013", {}).get("validation", VALIDATION_SHARE)  # `extend` deals the company's alone
-    return [
-        *([f"--validation-share {share}"] if share != VALIDATION_SHARE else []),
-        *([f"--seed {facts['seed']}"] if facts["seed"] != SEED else []),
-        *([f"--splits {facts['frozen']}"] if facts.get("frozen") else []),
-        *(["--drop-near"] if facts.get("drop_near") else []),
-    ]
 
 
 def read_dataset(folder: Path) -> Dataset:

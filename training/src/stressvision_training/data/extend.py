@@ -11,8 +11,9 @@ import numpy as np
 from stressvision_contracts.labels import LabelScheme
 from stressvision_training.data.counting import NEEDED, missing_classes, row_counts
 from stressvision_training.data.custom import read_custom
-from stressvision_training.data.dataset import Dataset, read_dataset, read_frozen, read_metadata, write_dataset
+from stressvision_training.data.dataset import Dataset, check_room, read_dataset, read_metadata, write_dataset
 from stressvision_training.data.duplicates import near_duplicates
+from stressvision_training.data.frozen import read_frozen
 from stressvision_training.data.refusals import Refusals, SourceError
 from stressvision_training.data.rows import SIDE, Row, Tick, silent
 from stressvision_training.data.splits import NONE, SHARES, assign, near_facts
@@ -43,6 +44,7 @@ def extend(
     cannot be used are left out and counted in the metadata. `SourceError` when a split would be empty: better now than
     when hours of training are to be judged.
     """
+    check_room(out)
     before = None if base is None else read_dataset(base)
     if before is not None and before.scheme != scheme:
         raise SourceError(f"{base}: is labelled {before.scheme}, not {scheme}; prepare it with --labels {scheme}")

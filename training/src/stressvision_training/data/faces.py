@@ -77,6 +77,8 @@ class FaceReader:
 
 def read_grey(path: Path) -> Grey:
     """Return a picture as grey levels, upright; `SourceError` when it cannot be read or its end is missing."""
+    if path.exists() and not path.is_file():
+        raise SourceError(f"{path}: not a picture but a folder, a pipe or a device", "unreadable picture")
     try:
         content = path.read_bytes()
     except OSError as error:

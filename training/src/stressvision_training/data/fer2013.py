@@ -19,6 +19,7 @@ SUFFIXES: Final = {".jpg", ".jpeg", ".png"}
 OFFICIAL_ROWS: Final = {"Training": 28_709, "PublicTest": 3_589, "PrivateTest": 3_589}
 """Goodfellow et al. 2013."""
 _COLUMNS: Final = ("emotion", "pixels", "Usage")
+_NUMBERS: Final = tuple(map(str, range(len(EMOTIONS))))
 _LEVELS: Final = frozenset(map(str, range(256)))
 _CUT_OFF: Final = "if the file is cut off, fetch it again"
 
@@ -69,7 +70,7 @@ def _csv_row(record: list[str], order: list[int], where: str, number: int) -> Ro
         what = f"{where}: {len(record)} fields, expected 3 (emotion,pixels,Usage); {_CUT_OFF}"
         raise SourceError(what, "number of fields")
     emotion, pixels, usage = (record[column] for column in order)
-    if not emotion.isdecimal() or int(emotion) >= len(EMOTIONS):
+    if emotion not in _NUMBERS:
         raise SourceError(f"{where}: emotion {emotion!r}, expected 0 to {len(EMOTIONS) - 1}", "unknown label")
     if usage not in USAGES:
         raise SourceError(f"{where}: Usage {usage!r}, expected one of {', '.join(USAGES)}", "unknown usage")
@@ -166,9 +167,15 @@ def empty_class(folder: Path) -> SourceError:
     return SourceError(f"{folder}: holds no JPG or PNG picture; add some or take the folder out", "empty class")
 
 
+def _archive(stored: Any, path: Path) -> Any:
+    if isinstance(stored, np.ndarray):
+        raise SourceError(f"{path}: is a single array, expected an archive of images, label and usage")
+    return stored
+
+
 def _npz(path: Path, refused: Refusals) -> Iterator[Row]:
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with path.open("rb") as file, _archive(np.load(file, allow_pickle=False), path) as stored:
             missing = {"images", "label", "usage"} - set(stored.files)
             if missing:
                 raise SourceError(f"{path}: has no array {', '.join(sorted(missing))}")
@@ -177,11 +184,17 @@ def _npz(path: Path, refused: Refusals) -> Iterator[Row]:
         if isinstance(error, SourceError):
             raise
         raise SourceError(f"{path}: {error}; {_CUT_OFF}") from error
-    if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE) or not len(images) == len(labels) == len(usages):
-        raise SourceError(f"{path}: images are {images.dtype} of shape {images.shape}, {len(labels)} labels")
+    kinds = (images.dtype == np.uint8, labels.dtype.kind in "iu", usages.dtype.kind == "U")
+    n = len(images) if images.ndim else 0
+    shapes = (images.shape, labels.shape, usages.shape)
+    if not all(kinds) or shapes != ((n, SIDE, SIDE), (n,), (n,)):
+        given = f"{images.dtype}, {labels.dtype} and {usages.dtype} of shapes {', '.join(map(str, shapes))}"
+        wanted = f"uint8 of n x {SIDE} x {SIDE}, n whole numbers and n words"
+        raise SourceError(f"{path}: images, label and usage are {given}, expected {wanted}")
     for number, (image, label, usage) in enumerate(zip(images, labels.tolist(), usages.tolist(), strict=True)):
         if not 0 <= label < len(EMOTIONS) or usage not in USAGES:
-            what = f"{path}: row {number} has label {label} and usage {usage!r}"
+            wanted = f"expected 0 to {len(EMOTIONS) - 1} and one of {', '.join(USAGES)}"
+            what = f"{path}: row {number} has label {label} and usage {usage!r}, {wanted}"
             refused.refuse(SourceError(what, "unknown label"))
             continue
         yield Row(image=image, source="fer2013", name=str(number), label=EMOTIONS[label], usage=usage)

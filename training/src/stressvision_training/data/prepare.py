@@ -12,13 +12,14 @@ from stressvision_contracts.labels import LabelScheme
 from stressvision_training.data.balance import fill_classes
 from stressvision_training.data.counting import missing_classes, row_counts
 from stressvision_training.data.custom import read_custom
-from stressvision_training.data.dataset import file_digest, read_frozen, write_dataset
+from stressvision_training.data.dataset import check_room, file_digest, write_dataset
 from stressvision_training.data.duplicates import near_duplicates
 from stressvision_training.data.fer2013 import OFFICIAL_ROWS, read_fer2013
 from stressvision_training.data.ferplus import add_votes
+from stressvision_training.data.frozen import newcomers, read_frozen
 from stressvision_training.data.refusals import Refusals, SourceError
 from stressvision_training.data.rows import SIDE, Row, Tick, silent
-from stressvision_training.data.splits import NONE, SEED, SHARES, VALIDATION_SHARE, Dealt, assign, near_facts
+from stressvision_training.data.splits import NONE, SEED, SHARES, VALIDATION_SHARE, Dealt, Frozen, assign, near_facts
 
 FER2013_LICENCE: Final = "FER-2013 (Goodfellow et al. 2013): web pictures, offered for research; not to be passed on"
 FERPLUS_LICENCE: Final = "FER+ votes (Barsoum et al. 2016, Microsoft): MIT"
@@ -50,7 +51,8 @@ class Preparation(msgspec.Struct, frozen=True, kw_only=True):
 
 def prepare(wish: Preparation, out: Path, tick: Tick = silent) -> dict[str, Any]:
     """Read the sources, deal the splits, write the data folder `out` and return its metadata."""
-    frozen = read_frozen(wish.frozen) if wish.frozen else None
+    check_room(out)
+    frozen = read_frozen(wish.frozen) if wish.frozen else {}
     refusals = Refusals(skip=wish.skip_bad)
     rows = _read(wish, refusals, tick)
     tick("looking for near-duplicates", 0, 0)
@@ -67,7 +69,7 @@ def prepare(wish: Preparation, out: Path, tick: Tick = silent) -> dict[str, Any]
         "skipped": refusals.facts(),
         "identical": _identical(rows),
         "near_duplicates": near_facts(rows, dealt, near),
-        "warnings": _warnings(wish, rows, dealt),
+        "warnings": _warnings(wish, rows, dealt, frozen),
     }
     if wish.target_per_class:
         tick("making copies", 0, 0)
@@ -141,8 +143,8 @@ def _identical(rows: list[Row]) -> dict[str, int]:
     return facts
 
 
-def _warnings(wish: Preparation, rows: list[Row], dealt: Dealt) -> list[str]:
-    found = []
+def _warnings(wish: Preparation, rows: list[Row], dealt: Dealt, frozen: Frozen) -> list[str]:
+    found = newcomers(rows, frozen, wish.frozen) if wish.frozen else []
     usages = Counter(row.usage for row in rows if not row.is_custom)
     for usage, official in OFFICIAL_ROWS.items():
         if usages and usages[usage] != official:

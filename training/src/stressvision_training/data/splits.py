@@ -21,7 +21,7 @@ Dealt = tuple[list[Split], list[str], list[str]]
 """Split, group and, where dropped, the reason for each row."""
 
 Frozen = Mapping[tuple[str, str], Split]
-"""The splits of an earlier deal, by `key` of a row."""
+"""The splits of an earlier deal: of people, by source and name, and of pictures, by "" and their digest."""
 
 SEED: Final = 2013
 
@@ -44,9 +44,10 @@ _MAY_BE: Final[Mapping[str, tuple[Split, ...]]] = {
 """What frozen splits may make of a row, by its usage; FER-2013's own test rows have no choice, its others no test."""
 
 
-def key(row: Row) -> tuple[str, str]:
-    """Return what a frozen split knows a row by: its person, or else its pixels."""
-    return (row.source, row.subject) if row.subject else ("", row.digest)
+def known_split(row: Row, frozen: Frozen) -> Split | None:
+    """Return where an earlier deal had a row's person, or else its pixels: who was renamed is the same person."""
+    person = frozen.get((row.source, row.subject)) if row.subject else None
+    return person or frozen.get(("", row.digest))
 
 
 def assign(
@@ -125,7 +126,7 @@ def _dealt(
     fixed: dict[str, Split] = {}
     order: tuple[Split, ...] = ("test", "validation", "train")
     for row, group in zip(rows, groups, strict=True):
-        known = frozen.get(key(row))
+        known = known_split(row, frozen)
         if known in _MAY_BE.get(row.usage, ()):
             fixed[group] = min(known, fixed.get(group, "train"), key=order.index)
     learnt: dict[str, str] = {}

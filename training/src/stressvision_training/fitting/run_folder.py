@@ -16,7 +16,8 @@ from typing import Any, Final
 import msgspec
 
 from stressvision_training.classes import HEAD_CLASSES
-from stressvision_training.data.dataset import Dataset, file_digest, how_dealt
+from stressvision_training.data.dataset import Dataset, file_digest
+from stressvision_training.data.frozen import how_dealt
 from stressvision_training.data.rows import SourceError
 from stressvision_training.fitting.backend import multiplies_bfloat16, policy_of
 from stressvision_training.fitting.checkpoint import epochs_done
