@@ -34,7 +34,7 @@ env: ## Write .env with fresh secrets, if there is none
 ##@ Check
 test: venv-dev ## All checks and tests, on real servers (T=tests/store/test_rollups.py: only these)
 	@PYTHONPATH=infra $(VENV)/python -m native servers
-	@failed=0; $(if $(T),,$(MAKE) check || failed=1;) $(VENV)/pytest $(or $(T),-n 3 --dist loadfile) || failed=1; exit $$failed
+	@failed=0; $(if $(T),,$(MAKE) check || failed=1;) $(VENV)/pytest $(or $(T),-n 3 --dist loadfile --no-loadscope-reorder) || failed=1; exit $$failed
 check: venv-dev ## Format, lint, types, import directions, alert rules, compose file
 	@PYTHONPATH=infra $(VENV)/python -m checks
 e2e: venv-dev ## The end-to-end test against the stack that `make up` started

@@ -28,6 +28,13 @@ def test_what_is_finished_takes_the_place_of_what_was_there(tmp_path: Path) -> N
     assert not new.exists()
 
 
+def test_a_file_in_the_place_of_the_folder_is_named_before_anything_is_made(tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("mine")
+    with pytest.raises(SourceError, match=r"model: is a file; name a folder"):
+        export(tmp_path / "run", tmp_path / "model", "1.0.0")
+    assert _files(tmp_path) == {"model": "mine"}
+
+
 def test_a_version_that_no_manifest_bears_is_refused_before_anything_is_made(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="--version '1 0': Expected `str` matching regex"):
         export(tmp_path / "run", tmp_path / "out", "1 0")

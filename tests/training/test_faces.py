@@ -63,6 +63,6 @@ def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_folder_and_a_link_to_nowhere_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder.jpg").mkdir()
     (tmp_path / "link.jpg").symlink_to(tmp_path / "gone.jpg")
-    for name in ("folder.jpg", "link.jpg"):
-        with pytest.raises(SourceError, match="not a picture that can be read"):
+    for name, says in (("folder.jpg", "not a picture but a folder"), ("link.jpg", "not a picture that can be read")):
+        with pytest.raises(SourceError, match=says):
             read_grey(tmp_path / name)

@@ -28,8 +28,15 @@ def test_they_match_scikit_learn() -> None:
     precision, recall, f1, _ = sk.precision_recall_fscore_support(truth, chosen, average="macro")
     assert (found["macro_precision"], found["macro_recall"]) == pytest.approx((precision, recall))
     assert found["macro_f1"] == pytest.approx(f1)
+    assert found["log_loss"] == pytest.approx(sk.log_loss(truth, probabilities), rel=1e-5)
     assert found["confusion"] == sk.confusion_matrix(truth, chosen).tolist()
     assert found["macro_auc"] == pytest.approx(sk.roc_auc_score(truth, probabilities, multi_class="ovr"), abs=1e-6)
+
+
+def test_a_certainty_that_is_wrong_leaves_the_loss_a_number() -> None:
+    assert scores(np.eye(4, dtype=np.float32)[[0, 1]], np.array([1, 1]), LABELS)["log_loss"] == pytest.approx(
+        8.06, 0.01
+    )
 
 
 def test_ties_count_half_in_the_area() -> None:

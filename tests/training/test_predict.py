@@ -53,6 +53,18 @@ def test_no_face_is_an_answer(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "wall-predicted.png").is_file()
 
 
+def test_a_broken_network_says_nothing(portrait: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Broken:
+        labels, side = COMPANY5, 48
+
+        def __call__(self, images: np.ndarray) -> np.ndarray:
+            return np.full((len(images), len(COMPANY5)), np.nan, np.float32)
+
+    monkeypatch.setattr("stressvision_training.evaluation.predictor.predictor", lambda *_: Broken())
+    code, said, output = _predict(portrait, "--out", tmp_path / "out")
+    assert (code, said, "1 of 1 faces are no numbers" in " ".join(output.split())) == (1, [], True), output
+
+
 def test_with_crop_all_of_the_picture_is_the_face(portrait: Path, tmp_path: Path) -> None:
     _, (found,), _ = _predict(portrait, "--crop", "--out", tmp_path / "out")
     assert found["faces"][0]["box"] == [0, 0, 512, 512]

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stressvision_training.architectures.network import heads_of
 from stressvision_training.data.dataset import Dataset, file_digest
 from stressvision_training.data.rows import SourceError
 from stressvision_training.evaluation.predictor import answers, as_probabilities, predictor, scheme_of
@@ -188,6 +189,27 @@ def test_a_network_that_cannot_be_loaded_says_why(tmp_path: Path) -> None:
     keras.Sequential([keras.Input((48, 48, 1)), Odd(), keras.layers.Flatten()]).save(tmp_path / "odd.keras")
     with pytest.raises(SourceError, match=r"odd\.keras: not a Keras model that can be loaded here: Could not"):
         predictor(tmp_path / "odd.keras", None)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving a model that has not yet been built:UserWarning")
+def test_a_network_that_does_not_say_what_it_takes_is_named(tmp_path: Path) -> None:
+    import keras
+
+    keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(7)]).save(tmp_path / "unbuilt.keras")
+    with pytest.raises(SourceError, match=r"unbuilt\.keras: does not say what it takes; call it once"):
+        predictor(tmp_path / "unbuilt.keras", None)
+
+
+def test_a_head_of_another_width_is_none_of_ours(tmp_path: Path) -> None:
+    import keras
+
+    faces = keras.Input((48, 48, 1))
+    flat = keras.layers.Flatten()(faces)
+    network = keras.Model(faces, {name: keras.layers.Dense(4, name=name)(flat) for name in ("fer7", "company5")})
+    assert heads_of(network) == []
+    network.save(tmp_path / "four.keras")
+    with pytest.raises(SourceError, match=r"four\.keras: gives .*; n x labels is needed"):
+        predictor(tmp_path / "four.keras", None)
 
 
 def test_answers_that_are_no_numbers_are_no_figures(tmp_path: Path) -> None:

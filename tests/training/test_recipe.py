@@ -45,6 +45,28 @@ def test_a_wrong_key_or_value_is_named(tmp_path: Path, old: str, new: str, says:
         read_recipe(tmp_path / "wrong.toml")
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ("optimiser.rate=inf", "optimiser.rate is inf; give a finite number"),
+        ("heads.1.weight=nan", r"Expected `float` > 0.0 - at `\$.heads\[1\].weight`"),
+        ("augmentation.scale=[0.9, inf]", "augmentation.scale.1 is inf"),
+        ("seed=-1", r"`int` >= 0 - at `\$.seed`"),
+        ("seed=4294967296", r"`int` <= 4294967295 - at `\$.seed`"),
+        ("stop_after=3", "select is last; give `watch`"),
+    ],
+)
+def test_numbers_that_no_run_can_have_are_named(change: str, says: str) -> None:
+    with pytest.raises(SourceError, match=says):
+        read_recipe(RECIPES[0].parent / "stressvision.toml", [change])
+
+
+def test_a_loss_that_falls_is_better() -> None:
+    records = [{"validation_loss": loss, "accuracy": 0.5} for loss in (0.9, 0.4, 0.6)]
+    assert read_recipe(RECIPES[0].parent / "custom-light.toml").watched(records) == [-0.9, -0.4, -0.6]
+    assert read_recipe(RECIPES[0].parent / "custom-light.toml", ["watch="]).watched(records) == [0.5] * 3
+
+
 def test_a_missing_recipe_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"gone\.toml"):
         read_recipe(tmp_path / "gone.toml")

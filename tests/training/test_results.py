@@ -105,7 +105,28 @@ def test_the_headline_is_the_first_line(tmp_path: Path) -> None:
     assert lines[0]["labels"].endswith("company pictures: own labels")
     assert float(lines[0]["accuracy"]) == pytest.approx(report["accuracy"], abs=1e-4)
     assert float(lines[0]["accuracy_low"]) < report["accuracy"] < float(lines[0]["accuracy_high"])
+    assert float(lines[0]["recall_sad"]) == pytest.approx(report["per_class"]["sad"]["recall"], abs=1e-4)
+    assert float(lines[0]["fatigue_balanced_against_alert"]) > 0.5
     assert (lines[0]["fatigue_recall"] != "", lines[1]["fatigue_recall"]) == (True, "")
+
+
+def test_what_seven_emotions_are_worth_summed_has_lines_of_its_own(tmp_path: Path) -> None:
+    append(tmp_path / "results.csv", _report("fer7"))
+    with (tmp_path / "results.csv").open(newline="") as file:
+        accuracy = {line["labels"]: float(line["accuracy"]) for line in csv.DictReader(file)}
+    summed = {labels: share for labels, share in accuracy.items() if labels.endswith(", summed into company5")}
+    assert len(summed) == 4
+    for labels, share in summed.items():
+        assert share >= accuracy[labels.removesuffix(", summed into company5")]
+
+
+def test_a_last_line_without_its_end_is_ended(tmp_path: Path) -> None:
+    path, report = tmp_path / "results.csv", _report("company5")
+    append(path, report)
+    once = path.read_text()
+    path.write_text(once.removesuffix("\n"))
+    append(path, report)
+    assert path.read_text() == once + once.partition("\n")[2]
 
 
 def test_a_file_of_other_columns_is_left_alone(tmp_path: Path) -> None:

@@ -2,23 +2,33 @@
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sklearn.metrics import log_loss
 
+from stressvision_contracts.labels import LABELS
+from stressvision_training.architectures.network import load_network, probabilities_of
 from stressvision_training.data.dataset import read_dataset
 from stressvision_training.data.prepare import Preparation, prepare
 from stressvision_training.data.rows import SourceError
+from stressvision_training.evaluation.truth import truth_for
 from stressvision_training.exporting.export import export
 from stressvision_training.fitting import backend
+from stressvision_training.fitting.distillation import teach
 from stressvision_training.fitting.fit import fit
 from stressvision_training.fitting.recipe import read_recipe
-from stressvision_training.fitting.run_folder import Beginning, alone, begin
+from stressvision_training.fitting.run_folder import Beginning, alone, begin, unfinished
 from support.faces import write_custom, write_fer2013
 from support.recipes import TWO_HEADS, small
 
-pytestmark = pytest.mark.train
+pytestmark = [
+    pytest.mark.train,
+    pytest.mark.filterwarnings("ignore:Statistics for quantized inputs:UserWarning"),  # TensorFlow's, of uint8 inputs
+]
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +94,72 @@ def test_what_does_not_go_on_says_what_differs(folder: Path, run: Path) -> None:
         _fit(folder, run, init=run / "final_model.keras")
 
 
+def test_a_run_goes_on_with_the_network_that_it_began_with_alone(folder: Path, run: Path, tmp_path: Path) -> None:
+    _fit(folder, tmp_path / "next", init=run / "final_model.keras")
+    assert _fit(folder, tmp_path / "next", init=run / "final_model.keras")[0]["says"] == "goes on after epoch 2"
+    with pytest.raises(SourceError, match=r"began with the weights of run/final_model.keras; begin alike"):
+        _fit(folder, tmp_path / "next", init=tmp_path / "next" / "final_model.keras")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("checkpoints/last.npz", None, r"last.npz: is damaged \(.*take it away to begin anew"),
+        ("checkpoints/last.npz", b"no archive", r"last.npz: is damaged"),
+        ("experiment_config.json", b"{}", r"experiment_config.json: has no recipe, numbers"),
+        ("experiment_config.json", b"[", r"experiment_config.json: is damaged"),
+        ("recipe.toml", b"seed = \xff", r"recipe.toml: .*can't decode"),
+        ("recipe.toml", b"seed = 1", r"recipe.toml: .*missing required field"),
+    ],
+)
+def test_a_damaged_run_is_named(folder: Path, run: Path, name: str, content: bytes | None, says: str) -> None:
+    whole = (run / name).read_bytes()
+    (run / name).write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(SourceError, match=says):
+        _fit(folder, run)
+
+
+def test_a_network_that_is_none_is_named(folder: Path, run: Path) -> None:
+    with zipfile.ZipFile(run / "other.keras", "w") as archive:
+        archive.writestr("notes.txt", "no network")
+    with pytest.raises(SourceError, match=r"other.keras: not a Keras model that can be loaded here"):
+        _fit(folder, run.parent / "next", init=run / "other.keras")
+
+
+def test_a_head_that_would_learn_nothing_is_named(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"the head expressions9 learns from votes, but none of the 132 training"):
+        _fit(folder, tmp_path / "run", "heads.1.labels=votes")
+
+
+def test_a_teacher_has_one_voice(folder: Path, run: Path, tmp_path: Path) -> None:
+    shutil.copyfile(run / "final_model.keras", tmp_path / "again.keras")
+    same = [run / "final_model.keras", tmp_path / "again.keras"]
+    with pytest.raises(SourceError, match=r"again.keras: is the same network as final_model.keras"):
+        _fit(folder, tmp_path / "next", "distillation.share=0.5", teachers=same)
+    with pytest.raises(SourceError, match=r"again.keras: is the same network as final_model.keras"):
+        teach(same, folder / "data", tmp_path / "lessons.npz")
+
+
+def test_an_epoch_is_judged_by_the_loss_on_validation_rows_too(folder: Path, run: Path) -> None:
+    best = max(json.loads((run / "training_history.json").read_text()), key=lambda record: record["macro_f1"])
+    rows, network = read_dataset(folder / "data").part("validation"), load_network(run / "final_model.keras")
+    losses = []
+    for scheme, labels in LABELS.items():
+        truth = truth_for(rows, scheme)
+        said = probabilities_of(network, rows.images, scheme)[truth >= 0]
+        losses.append(log_loss(truth[truth >= 0], said, labels=range(len(labels))))
+    assert best["validation_loss"] == pytest.approx(np.mean(losses), rel=1e-4)
+    assert all(0 < best[f"macro_{name}"] <= 1 for name in ("precision", "recall", "auc"))
+
+
+def test_a_run_that_is_watched_by_its_loss_stops(folder: Path, tmp_path: Path) -> None:
+    _fit(folder, tmp_path / "run", "epochs=9", "stop_after=1", "watch=validation_loss", "optimiser.rate=1e-9")
+    records = json.loads((tmp_path / "run" / "training_history.json").read_text())
+    losses = [record["validation_loss"] for record in records]
+    assert len(records) < 9
+    assert losses[-1] >= min(losses[:-1])
+
+
 def test_going_on_under_other_versions_is_said(folder: Path, run: Path) -> None:
     config = run / "experiment_config.json"
     config.write_text(config.read_text().replace('"keras": "3', '"keras": "2'))
@@ -123,6 +199,16 @@ def test_bfloat16_is_for_processors_that_multiply_it(
     says = begin(tmp_path / "run", path, asked, data, read_dataset(data), Beginning())
     assert ("no instructions for bfloat16" in says) == said
     assert json.loads((tmp_path / "run/experiment_config.json").read_text())["policy"] == "mixed_bfloat16"
+
+
+def test_a_run_that_was_broken_off_is_exported_as_such(folder: Path, run: Path) -> None:
+    assert unfinished(run) is None
+    (run / "final_model.keras").unlink()
+    (run / "training_history.json").write_text(json.dumps(json.loads((run / "training_history.json").read_text())[:1]))
+    assert unfinished(run) == "only 1 of 2 epochs are done"
+    manifest, _ = export(run, run.parent / "model", "1.0.0", scheme="fer7")
+    assert (manifest.provenance["epochs"], manifest.provenance["of_epochs"]) == (1, 2)
+    assert "# stopped after epoch 1" in (run.parent / "model" / "README.md").read_text()
 
 
 def test_a_head_that_no_row_has_a_label_for_spoils_no_figure(folder: Path, tmp_path: Path) -> None:

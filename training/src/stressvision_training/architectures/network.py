@@ -1,6 +1,7 @@
 """A trained network: load it, ask it, and cut from it the model of one label scheme that is exported."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,7 +31,8 @@ def load_network(path: Path) -> Any:
         raise SourceError(f"{path}: not a .keras file, or cut off; copy it again")
     try:
         return keras.models.load_model(path, compile=False)
-    except (ValueError, TypeError, OSError) as error:  # a layer that Keras does not know is a TypeError
+    except (ValueError, TypeError, OSError, KeyError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        # a layer that Keras does not know is a TypeError, an archive of something else a KeyError
         said = str(error).rpartition(BEFORE_THE_POINT)[2][:LONGEST]
         raise SourceError(f"{path}: not a Keras model that can be loaded here: {said}") from error
 
@@ -38,7 +40,9 @@ def load_network(path: Path) -> Any:
 def heads_of(network: Any) -> list[HeadClasses]:
     """Return the heads of a network made by `build`; none for a model of another origin."""
     output = getattr(network, "output", None)  # a Sequential that was loaded has none before it is called
-    return [name for name in HEAD_CLASSES if isinstance(output, dict) and name in output]
+    if not isinstance(output, dict):
+        return []
+    return [name for name, names in HEAD_CLASSES.items() if name in output and output[name].shape[-1] == len(names)]
 
 
 def head_for(network: Any, scheme: LabelScheme) -> HeadClasses:

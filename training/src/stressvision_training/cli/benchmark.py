@@ -1,7 +1,6 @@
 """`benchmark`: time a model on this machine."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,21 +9,14 @@ from rich.console import Console
 
 from stressvision_training.cli.shared import Json, Range, fail
 from stressvision_training.evaluation.tables import benchmark_table
-from stressvision_vision.bare import InputRange
-
-
-class Runtimes(StrEnum):
-    """The interpreters, as an option's choices."""
-
-    LITERT = "litert"
-    TFLITE = "tflite"
+from stressvision_vision.classifier import Runtime
 
 
 def benchmark(
     model: Annotated[Path, typer.Argument(help="A .tflite model, with its manifest beside it or without.")],
     runs: Annotated[int, typer.Option(min=1)] = 100,
     threads: Annotated[int, typer.Option(min=1)] = 1,
-    runtime: Annotated[Runtimes | None, typer.Option(help="Default: the first installed.")] = None,
+    runtime: Annotated[Runtime | None, typer.Option(help="Default: the first installed.")] = None,
     data: Annotated[Path | None, typer.Option(help="Measure its accuracy on data made by `prepare`.")] = None,
     split: Annotated[str, typer.Option(help="The split of the data.")] = "test",
     input_range: Range = None,
@@ -34,8 +26,7 @@ def benchmark(
     from stressvision_training.evaluation.benchmark import benchmark as run
 
     try:
-        fed: InputRange | None = input_range.value if input_range else None
-        found = run(model, runs, threads, runtime.value if runtime else None, data, split, fed)
+        found = run(model, runs, threads, runtime, data, split, input_range)
     except (ValueError, OSError) as error:
         raise fail(error) from error
     if as_json:

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from stressvision_contracts.labels import LabelScheme
-from stressvision_training.cli.shared import Data, Json, Labels, Range, fail
+from stressvision_training.cli.shared import Data, Json, Range, fail
 from stressvision_training.evaluation.tables import report_tables
 
 
@@ -21,7 +21,7 @@ def evaluate(
     ] = None,
     against: Annotated[Path | None, typer.Option(help="Another model, asked about the same rows (McNemar).")] = None,
     record: Annotated[Path | None, typer.Option(help="Append a line per source of labels to this CSV.")] = None,
-    labels: Annotated[Labels | None, typer.Option(help="Which head; by default that of the data.")] = None,
+    labels: Annotated[LabelScheme | None, typer.Option(help="Which head; by default that of the data.")] = None,
     input_range: Range = None,
     as_json: Json = False,
 ) -> None:
@@ -32,8 +32,7 @@ def evaluate(
     try:
         if record is not None:
             check(record)
-        asked: LabelScheme | None = labels.scheme if labels else None
-        found = run(model, data, split, asked, against=against, input_range=input_range.value if input_range else None)
+        found = run(model, data, split, labels, against=against, input_range=input_range)
         if out is not None:
             from stressvision_training.evaluation.figures import write_figures
 

@@ -56,6 +56,6 @@ def fit(
 def _line(record: dict[str, Any]) -> str:
     return (
         f"epoch {record['epoch']}/{record['epochs']} at {record['side']} px: loss {record['loss']:.3f}, "
-        f"validation accuracy {record['accuracy']:.3f}, macro-F1 {record['macro_f1']:.3f}, "
-        f"{record['seconds']:.0f} s, {record['eta_seconds'] / 60:.0f} min left"
+        f"validation {record['validation_loss']:.3f}, accuracy {record['accuracy']:.3f}, "
+        f"macro-F1 {record['macro_f1']:.3f}, {record['seconds']:.0f} s, {record['eta_seconds'] / 60:.0f} min left"
     )

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from stressvision_training.cli.shared import Labels, console, fail
+from stressvision_contracts.labels import LabelScheme
+from stressvision_training.cli.shared import console, fail
 
 
 def page(
     model: Annotated[Path, typer.Argument(help="A .tflite model or a .keras network.")],
     port: Annotated[int, typer.Option(min=1, max=65535)] = 7860,
-    labels: Annotated[Labels | None, typer.Option(help="Which head of a network; by default company5.")] = None,
+    labels: Annotated[LabelScheme | None, typer.Option(help="Which head of a network; by default company5.")] = None,
 ) -> None:
     """Try a model in a browser, on pictures or with the camera; served to this computer alone, Ctrl-C stops it."""
     if find_spec("gradio") is None:
@@ -24,6 +25,6 @@ def page(
         console.print(f"{address}  (Ctrl-C stops it)", highlight=False)
 
     try:
-        serve(predictor(model, labels.scheme if labels else None), model.name, port, ready)
+        serve(predictor(model, labels), model.name, port, ready)
     except (ValueError, OSError) as error:
         raise fail(error) from error

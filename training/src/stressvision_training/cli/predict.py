@@ -8,7 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stressvision_training.cli.shared import Json, Labels, console, fail
+from stressvision_contracts.labels import LabelScheme
+from stressvision_training.cli.shared import Json, console, fail
 from stressvision_training.data.rows import SourceError
 
 
@@ -19,7 +20,7 @@ def predict(
         "predictions"
     ),
     crop: Annotated[bool, typer.Option("--crop", help="The pictures are cut out faces: seek none in them.")] = False,
-    labels: Annotated[Labels | None, typer.Option(help="Which head of a network; by default company5.")] = None,
+    labels: Annotated[LabelScheme | None, typer.Option(help="Which head of a network; by default company5.")] = None,
     as_json: Json = False,
 ) -> None:
     """Say what expression is apparent in each face of each picture, and draw it; a bad picture is named and passed."""
@@ -28,7 +29,7 @@ def predict(
     from stressvision_training.trial.predict import draw, faces_in, read_picture
 
     try:
-        asked = predictor(model, labels.scheme if labels else None)
+        asked = predictor(model, labels)
         out.mkdir(parents=True, exist_ok=True)
     except (ValueError, OSError) as error:
         raise fail(error) from error
@@ -42,12 +43,12 @@ def predict(
             fail(error)
             failed = True
             continue
-        faces = faces_in(picture, asked, reader)
         drawn = _drawing_of(image, out, written)
         written.add(drawn)
         try:
+            faces = faces_in(picture, asked, reader)
             draw(picture, faces).savefig(drawn, dpi=120)
-        except OSError as error:
+        except (SourceError, OSError) as error:
             raise fail(error) from error
         if as_json:
             print(json.dumps({"file": str(image), "faces": faces}))

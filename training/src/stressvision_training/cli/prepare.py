@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from stressvision_training.cli.shared import Json, Labels, console, fail
+from stressvision_contracts.labels import LabelScheme
+from stressvision_training.cli.shared import Json, console, fail
 from stressvision_training.data.rows import SourceError
 
 
@@ -23,7 +24,7 @@ def prepare(
     custom: Annotated[
         Path | None, typer.Option(help="Company pictures: manifest.csv and face crops, or a folder per label.")
     ] = None,
-    labels: Annotated[Labels, typer.Option(help="What the model will tell apart.")] = Labels.COMPANY5,
+    labels: Annotated[LabelScheme, typer.Option(help="What the model will tell apart.")] = "company5",
     crop: Annotated[
         bool | None,
         typer.Option("--crop/--find", help="Company pictures are face crops, or the face in each is to be found."),
@@ -57,7 +58,7 @@ def prepare(
         fer2013=fer2013,
         ferplus=ferplus,
         custom=custom,
-        scheme=labels.scheme,
+        scheme=labels,
         seed=seed,
         size=size,
         crop=crop,

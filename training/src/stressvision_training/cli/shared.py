@@ -1,6 +1,5 @@
 """What every command shares: the console, the `--json` and `--data` options, and how an error ends it."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -8,37 +7,15 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from stressvision_contracts.labels import LabelScheme
+from stressvision_vision.bare import InputRange
 
 console: Final = Console(stderr=True, markup=False)
 """Paths and messages may hold brackets, which are not to be read as styles."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Data = Annotated[Path, typer.Option("--data", help="A folder made by `prepare`.")]
-
-
-class Labels(StrEnum):
-    """The label schemes, as an option's choices."""
-
-    COMPANY5 = "company5"
-    FER7 = "fer7"
-
-    @property
-    def scheme(self) -> LabelScheme:
-        """Return it as the rest of the code names it."""
-        return "fer7" if self is Labels.FER7 else "company5"
-
-
-class Ranges(StrEnum):
-    """What black and white may be to a model, as an option's choices."""
-
-    GREY = "grey"
-    UNIT = "unit"
-    SIGNED = "signed"
-
-
 Range = Annotated[
-    Ranges | None,
+    InputRange | None,
     typer.Option(
         "--input-range",
         help="What to feed a model of another origin: grey is 0 to 255 (default for .keras), unit 0 to 1 (default for "

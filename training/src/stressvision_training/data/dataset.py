@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from stressvision_contracts.labels import LabelScheme
+from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_training.data.rows import SIDE, Row, SourceError, at_side
 from stressvision_training.data.splits import SERVING, Dealt
 
@@ -205,7 +205,7 @@ def _write_index(path: Path, rows: list[Row], dealt: Dealt) -> None:
 def read_metadata(folder: Path) -> dict[str, Any]:
     """Return what `prepare` said about a data folder; `SourceError` when it holds none of this format."""
     try:
-        metadata: dict[str, Any] = msgspec.json.decode((folder / METADATA).read_bytes())
+        metadata: dict[str, Any] = msgspec.json.decode((folder / METADATA).read_bytes(), type=dict[str, Any])
     except OSError as error:
         raise SourceError(
             f"{folder / METADATA}: {error.strerror}; make it with `stressvision-train prepare`"
@@ -215,6 +215,8 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     if metadata.get("format") != FORMAT:
         found = metadata.get("format")
         raise SourceError(f"{folder / METADATA}: format {found}, expected {FORMAT}; run `stressvision-train prepare`")
+    if metadata.get("labels") not in LABELS or not isinstance(metadata.get("digests"), dict):
+        raise SourceError(f"{folder / METADATA}: says no labels or no digests; run `stressvision-train prepare` again")
     return metadata
 
 

@@ -1,12 +1,15 @@
 """What a model's probabilities are worth against labels."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 BINS = 15
 """Bins of the expected calibration error, the usual number (Guo et al. 2017)."""
+
+LEAST: Final = 1e-7
+"""Keras's, so that a single zero leaves the mean a number."""
 
 
 def confusion(truth: NDArray[np.int64], chosen: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
@@ -17,7 +20,7 @@ def confusion(truth: NDArray[np.int64], chosen: NDArray[np.int64], classes: int)
 
 
 def scores(probabilities: NDArray[np.float32], truth: NDArray[np.int64], labels: tuple[str, ...]) -> dict[str, Any]:
-    """Return accuracy, per-class and macro precision, recall and F1, AUC, confusion, ECE and the worst confusions.
+    """Return accuracy, per-class and macro precision, recall and F1, AUC, log loss, ECE, and who is taken for whom.
 
     Macro figures average the classes that occur in `truth`, so that a split without fatigue is not marked down for it.
     """
@@ -36,6 +39,7 @@ def scores(probabilities: NDArray[np.float32], truth: NDArray[np.int64], labels:
         "macro_recall": float(recall[there].mean()),
         "macro_f1": float(f1[there].mean()),
         "macro_auc": _mean([area for area in areas if area is not None]),
+        "log_loss": log_loss(probabilities, truth),
         "ece": calibration_error(probabilities, truth),
         "per_class": {
             label: {
@@ -60,6 +64,12 @@ def auc(score: NDArray[np.float32], positive: NDArray[np.bool_]) -> float | None
     _, place, size = np.unique(score, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(size) - (size - 1) / 2)[place]
     return float((ranks[positive].sum() - n_positive * (n_positive + 1) / 2) / (n_positive * n_negative))
+
+
+def log_loss(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:
+    """Return the mean of minus the log of what is given to the true class, in nats; no less than `LEAST` counts."""
+    given = probabilities[np.arange(len(truth)), truth].astype(np.float64)
+    return float(-np.log(np.maximum(given, LEAST)).mean())
 
 
 def calibration_error(probabilities: NDArray[np.float32], truth: NDArray[np.int64]) -> float:

@@ -80,7 +80,9 @@ class ForeignNetwork:
     """A .keras network of another origin: one picture in, one row of probabilities or logits out."""
 
     def __init__(self, network: Any, path: Path, scheme: LabelScheme | None, fed: InputRange | None) -> None:
-        taken, given = network.input_shape, network.output_shape
+        taken, given = (getattr(network, name, None) for name in ("input_shape", "output_shape"))
+        if taken is None:
+            raise SourceError(f"{path}: does not say what it takes; call it once on a picture, then save it")
         if not isinstance(taken, tuple) or len(taken) != 4 or taken[1] != taken[2] or taken[3] not in (1, 3):
             raise SourceError(f"{path}: takes {taken}; n x side x side x 1 or 3 is needed")
         if not isinstance(given, tuple) or len(given) != 2:
@@ -136,7 +138,13 @@ def answers(asked: Predictor, data: Dataset) -> Answers:
     `SourceError` when an answer is no number.
     """
     starts = range(0, len(data), BATCH)
-    given = np.concatenate([asked(data.faces(asked.side, range(at, min(at + BATCH, len(data))))) for at in starts])
+    return numbers(
+        np.concatenate([asked(data.faces(asked.side, range(at, min(at + BATCH, len(data))))) for at in starts])
+    )
+
+
+def numbers(given: Answers) -> Answers:
+    """Return the answers as they are; `SourceError` when one is no number."""
     broken = int((~np.isfinite(given)).any(axis=1).sum())
     if broken:
         raise SourceError(f"the model's answers to {broken} of {len(given)} faces are no numbers; it is broken")

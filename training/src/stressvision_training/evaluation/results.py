@@ -21,9 +21,11 @@ COLUMNS: Final = (
     "accuracy_high",
     "macro_f1",
     "ece",
+    "recall_sad",
     "fatigue_recall",
     "fatigue_false_on_fer2013",
     "fatigue_false_on_alert_controls",
+    "fatigue_balanced_against_alert",
 )
 
 
@@ -40,6 +42,9 @@ def append(path: Path, report: dict[str, Any]) -> None:
     for rule in RULES:
         if f"ferplus_{rule}" in report:
             parts[f"fer2013, {SAYINGS[rule]}"] = (report[f"ferplus_{rule}"], sure["accuracy_by"][f"ferplus_{rule}"])
+    for name, found in report.get("as_company5", {}).items():
+        labels = f"fer2013, {SAYINGS.get(name.removeprefix('ferplus_'), 'own labels')}, summed into company5"
+        parts[labels] = (found, sure["accuracy_by"][f"{name}_as_company5"])
     fatigue = {f"fatigue_{name}": f"{found['share']:.4f}" for name, found in report.get("fatigue", {}).items()}
     common = {
         "day": datetime.now(UTC).date().isoformat(),
@@ -58,6 +63,8 @@ def append(path: Path, report: dict[str, Any]) -> None:
             writer.writeheader()
         for labels, (found, (low, high)) in parts.items():
             figures = {name: f"{found[name]:.4f}" for name in ("accuracy", "macro_f1", "ece")}
+            sad = found["per_class"]["sad"]
+            figures["recall_sad"] = f"{sad['recall']:.4f}" if sad["support"] else ""
             ends = {"accuracy_low": f"{low:.4f}", "accuracy_high": f"{high:.4f}"}
             whole = fatigue if found is report else {}
             writer.writerow(common | {"labels": labels, "rows": found["rows"]} | figures | ends | whole)

@@ -28,7 +28,7 @@ from stressvision_training.exporting.offsets import fit_offsets, shift
 from stressvision_training.exporting.quantise import representative, to_float, to_int8
 from stressvision_training.exporting.runtimes import probabilities_in
 from stressvision_training.fitting.recipe import read_recipe
-from stressvision_training.fitting.run_folder import BEST, RECIPE, facts_of
+from stressvision_training.fitting.run_folder import BEST, RECIPE, facts_of, history_of
 from stressvision_vision.classifier import MANIFEST_NAME, RUNTIMES, Runtime
 
 MODEL: Final = "model_int8.tflite"
@@ -68,7 +68,10 @@ def export(
     """
     _needs_tensorflow()
     _check_version(version)
+    if out.exists() and not out.is_dir():
+        raise SourceError(f"{out}: is a file; name a folder")
     facts = facts_of(run)
+    facts |= {"epochs": len(history_of(run)), "of_epochs": facts["numbers"]["epochs"]}
     dataset = read_dataset(data or Path(facts["data_folder"]))
     if dataset.digests != facts["data"]:
         raise SourceError(
@@ -201,6 +204,8 @@ def _licence_note(provenance: dict[str, Any]) -> str:
 
 def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int, data: Dataset) -> dict[str, Any]:
     return _way(facts) | {
+        "epochs": facts["epochs"],
+        "of_epochs": facts["of_epochs"],
         "seed": seed,
         "pretrained": facts.get("weights_sha256"),
         "policy": facts.get("policy"),

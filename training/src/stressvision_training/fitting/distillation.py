@@ -50,6 +50,8 @@ def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float],
     out.parent.mkdir(parents=True, exist_ok=True)
     dataset = read_dataset(data)
     part = dataset.part("train")
+    teachers = digests_of(models)
+    check_apart(teachers)
     networks = [load_network(model) for model in models]
     shared = [head for head in heads_of(networks[0]) if all(head in heads_of(other) for other in networks)]
     if not shared:
@@ -65,12 +67,21 @@ def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float],
             done += 1
             tick(done / (2 * len(networks)))
     means = {head: np.asarray(total / (2 * len(networks)), np.float32) for head, total in sums.items()}
-    teachers = digests_of(models)
     facts = json.dumps({"data": dataset.digests, "teachers": teachers})
     partial = out.with_suffix(".partial.npz")
     np.savez(partial, facts=facts, ids=part.ids, **{str(head): means[head] for head in means})
     partial.replace(out)
     return Lessons(logits=means, ids=part.ids, data=dataset.digests, teachers=teachers)
+
+
+def check_apart(teachers: Sequence[Mapping[str, str]]) -> None:
+    """Raise `SourceError` when two of those whom `digests_of` tells of are one: it would have two voices."""
+    seen: dict[str, str] = {}
+    for teacher in teachers:
+        name, digest = teacher["file"], teacher["sha256"]
+        if digest in seen:
+            raise SourceError(f"{name}: is the same network as {seen[digest]}; name each teacher once")
+        seen[digest] = name
 
 
 def digests_of(models: Sequence[Path]) -> list[dict[str, str]]:
@@ -86,6 +97,9 @@ def read_lessons(path: Path, dataset: Dataset) -> Lessons:
         facts, ids = json.loads(str(arrays.pop("facts"))), arrays.pop("ids")
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise SourceError(f"{path}: not a file of `stressvision-train teach`: {error}") from error
+    sound = isinstance(facts, dict) and {"data", "teachers"} <= facts.keys() and ids.shape == (len(ids),)
+    if not sound or any(len(said) != len(ids) for said in arrays.values()):
+        raise SourceError(f"{path}: not a file of `stressvision-train teach`: its parts do not fit each other")
     if facts["data"] != dataset.digests:
         raise SourceError(f"{path}: the teachers were asked about other data; run `stressvision-train teach` again")
     return Lessons(logits=arrays, ids=ids, data=facts["data"], teachers=facts["teachers"])

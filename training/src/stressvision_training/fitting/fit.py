@@ -8,22 +8,25 @@ from typing import Any, Final
 
 import numpy as np
 
-from stressvision_contracts.labels import LabelScheme
 from stressvision_training.architectures import build
-from stressvision_training.architectures.network import load_network, probabilities_of
+from stressvision_training.architectures.network import load_network
 from stressvision_training.architectures.pretrained import load_pretrained, pretrained_file
-from stressvision_training.classes import SCHEMES, serves
 from stressvision_training.data.balance import class_weights, classes_of, row_weights
 from stressvision_training.data.dataset import Dataset, read_dataset
 from stressvision_training.data.rows import SourceError
-from stressvision_training.evaluation.evaluate import judge as judge_rows
-from stressvision_training.evaluation.evaluate import summary
-from stressvision_training.evaluation.truth import truth_for
 from stressvision_training.fitting import checkpoint
 from stressvision_training.fitting.backend import limit_threads, policy_of
 from stressvision_training.fitting.batches import Batches
 from stressvision_training.fitting.board import Board
-from stressvision_training.fitting.distillation import Lessons, digests_of, distilled, read_lessons, with_lessons
+from stressvision_training.fitting.distillation import (
+    Lessons,
+    check_apart,
+    digests_of,
+    distilled,
+    read_lessons,
+    with_lessons,
+)
+from stressvision_training.fitting.judging import judged, judged_schemes
 from stressvision_training.fitting.optimisation import Average, optimiser_of, plateau_rate
 from stressvision_training.fitting.recipe import Distillation, Head, Recipe, read_recipe
 from stressvision_training.fitting.run_folder import (
@@ -38,7 +41,7 @@ from stressvision_training.fitting.run_folder import (
     write_history,
     write_model_config,
 )
-from stressvision_training.fitting.targets import Loss, adjusted, class_shares, head_loss, targets_of
+from stressvision_training.fitting.targets import Loss, adjusted, check_votes, class_shares, head_loss, targets_of
 from stressvision_training.fitting.teachers import Teachers
 from stressvision_training.fitting.tuning import Leg, legs_of, thaw
 
@@ -102,8 +105,10 @@ class _Course:
 
     def __init__(self, recipe: Recipe, dataset: Dataset, beginning: Beginning) -> None:
         self._recipe, self._validation = recipe, dataset.part("validation")
-        self._schemes = _judged_schemes(recipe, self._validation)
+        self._schemes = judged_schemes(recipe, self._validation)
         train = _limited(dataset.part("train"), recipe)
+        for head in recipe.heads:
+            check_votes(train, head)
         self._batches = _batches(train, recipe, beginning.lessons)
         how = recipe.distillation if beginning.lessons or beginning.teachers else None
         self._losses = {head.classes: _loss(head, train, how) for head in recipe.heads}
@@ -143,7 +148,7 @@ class _Course:
             # a step that was traced for several sizes rounds otherwise than one that a resumed run traces for one
             self.model.make_train_function(force=True)
         if leg.optimiser.plateau is not None:
-            figures = [record[recipe.select] for record in before[leg.first :]]
+            figures = recipe.watched(before[leg.first :])
             rate = plateau_rate(leg.optimiser.rate, leg.optimiser.plateau, figures)
             self.model.optimizer.learning_rate.assign(rate)
         _seed_dropout(self.model, recipe.seed, number)
@@ -151,7 +156,7 @@ class _Course:
         self.judge.set_weights(self.moving.weights)
         record = {"epoch": number + 1, "epochs": recipe.epochs, "side": recipe.side(number), "loss": loss}
         record |= {"rate": float(ops.convert_to_numpy(self.model.optimizer.learning_rate))}
-        record |= _judged(self.judge, self._validation, recipe.architecture.input_size, self._schemes)
+        record |= judged(self.judge, self._validation, recipe.architecture.input_size, self._schemes)
         record["seconds"] = time.monotonic() - began
         record["waiting_share"] = self._batches.waited_s / record["seconds"]
         record["eta_seconds"] = _remaining(recipe, number, record["seconds"])
@@ -207,11 +212,12 @@ def _beginning(
         raise SourceError(f"{lessons}: the teachers say nothing about {', '.join(missing)}; ask others, with that head")
     weights = None if init is not None else pretrained_file(recipe.architecture)
     taught_by = read.teachers if read else digests_of(teachers)
+    check_apart(taught_by)
     return Beginning(init=init, weights=weights, lessons=read, teachers=tuple(teachers), taught_by=taught_by)
 
 
 def _is_stopped(recipe: Recipe, state: dict[str, Any]) -> bool:
-    figures = [record[recipe.select] for record in state["epochs"]] if recipe.stop_after else []
+    figures = recipe.watched(state["epochs"]) if recipe.stop_after else []
     return bool(figures) and len(figures) - 1 - int(np.argmax(figures)) >= (recipe.stop_after or 0)
 
 
@@ -248,25 +254,6 @@ def _loss(head: Head, train: Dataset, how: Distillation | None) -> Loss:
     if head.adjustment:
         loss = adjusted(loss, class_shares(targets_of(train, head)), head.adjustment)
     return distilled(loss, how) if how else loss
-
-
-def _judged_schemes(recipe: Recipe, validation: Dataset) -> list[LabelScheme]:
-    """Return the schemes that the recipe's heads serve and a row has a label of: a mean over no rows is no figure."""
-    served = [scheme for scheme in SCHEMES if any(serves(head.classes, scheme) for head in recipe.heads)]
-    found = [scheme for scheme in served if (truth_for(validation, scheme) >= 0).any()]
-    if not found:
-        raise SourceError(f"no validation row has a label of {' or '.join(served)}, so no epoch could be judged")
-    return found
-
-
-def _judged(judge: Any, validation: Dataset, side: int, schemes: Sequence[LabelScheme]) -> dict[str, Any]:
-    """Return the figures of each scheme; `accuracy` and `macro_f1` are means of their headlines."""
-    faces = validation.faces(side)
-    found = {
-        scheme: summary(judge_rows(probabilities_of(judge, faces, scheme), validation, scheme)) for scheme in schemes
-    }
-    means = {name: float(np.mean([short[name] for short in found.values()])) for name in ("accuracy", "macro_f1")}
-    return means | {f"{scheme}_{name}": value for scheme, short in found.items() for name, value in short.items()}
 
 
 def _network(recipe: Recipe) -> Any:

@@ -35,7 +35,7 @@ def optimiser_of(how: Optimiser, epochs: int, steps: int) -> Any:
 
 
 def plateau_rate(rate: float, how: Plateau, figures: Sequence[float]) -> float:
-    """Return the rate for the epoch after those whose chosen figures are given."""
+    """Return the rate for the epoch after those whose watched figures are given, more being better."""
     best, waited = float("-inf"), 0
     for figure in figures:
         best, waited = max(best, figure), 0 if figure > best else waited + 1

@@ -1,15 +1,16 @@
 """A recipe: every number of a training run, in one TOML file that is stored with the run."""
 
+import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from stressvision_training.architectures import Architecture, WithBackbone
-from stressvision_training.bounds import Positive, Share, Side
+from stressvision_training.bounds import Positive, Seed, Share, Side
 from stressvision_training.classes import HeadClasses
 from stressvision_training.data.augmentation import Augmentation
 from stressvision_training.data.rows import SourceError
@@ -56,7 +57,7 @@ class Tuning(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Plateau(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Multiply the rate by `factor` when the chosen figure has not risen for `patience` epochs, not below `least`."""
+    """Multiply the rate by `factor` when what is watched was no better for `patience` epochs, not below `least`."""
 
     factor: Annotated[float, Meta(gt=0.0, lt=1.0)]
     patience: Positive
@@ -107,17 +108,19 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     `select` is the validation figure by which the best epoch is kept, by the labels that the scheme is meant to follow
     (`truth.truth_for`), and the mean of two for two heads; `last` keeps the last one, for schedules that end at rate 0.
+    `watch` is the figure by which a plateau lowers the rate and `stop_after` ends the run: if not given, `select`'s.
     """
 
-    seed: int
+    seed: Seed
     epochs: Positive
     batch: Positive
     threads: Positive = 2
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
     """`auto`: what is fastest where it runs (`backend.policy_of`)."""
     select: Literal["accuracy", "macro_f1", "last"] = "macro_f1"
+    watch: Literal["validation_loss", "accuracy", "macro_f1"] | None = None
     stop_after: Positive | None = None
-    """Epochs without a better figure after which the run ends."""
+    """Epochs after which the run ends if what is watched was no better in any."""
     architecture: Architecture
     heads: Annotated[list[Head], Meta(min_length=1, max_length=2)]
     phases: list[Phase] = []
@@ -131,6 +134,11 @@ class Recipe(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Return the picture side of `epoch`, counted from 0."""
         return next((phase.side for phase in self.phases if epoch < phase.until), self.architecture.input_size)
 
+    def watched(self, records: Sequence[dict[str, Any]]) -> list[float]:
+        """Return what is watched of each epoch's record, turned so that more is better."""
+        name = self.watch or self.select
+        return [-record[name] if name == "validation_loss" else record[name] for record in records]
+
 
 def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
     """Read a recipe with `changes` (`key=value`); `SourceError` names the key that is missing, unknown or wrong."""
@@ -141,8 +149,21 @@ def read_recipe(path: Path, changes: Sequence[str] = ()) -> Recipe:
             recipe = msgspec.convert(changed(msgspec.to_builtins(recipe), changes), Recipe)
     except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise SourceError(f"{path}: {error}") from error
+    for key, number in _numbers(msgspec.to_builtins(recipe), ""):
+        if not math.isfinite(number):
+            raise SourceError(f"{path}: {key} is {number}; give a finite number")
     _check(recipe, path)
     return recipe
+
+
+def _numbers(value: Any, path: str) -> Iterator[tuple[str, float]]:
+    """Yield every float in a recipe's table, with its path."""
+    if isinstance(value, float):
+        yield path, value
+    elif isinstance(value, dict | list | tuple):
+        members = value.items() if isinstance(value, dict) else enumerate(value)
+        for name, member in members:
+            yield from _numbers(member, f"{path}.{name}" if path else str(name))
 
 
 def recipe_text(recipe: Recipe) -> str:
@@ -163,8 +184,9 @@ def _check(recipe: Recipe, path: Path) -> None:
     if last and last.until >= recipe.epochs and last.side != recipe.architecture.input_size:
         given, taken = last.side, recipe.architecture.input_size
         raise SourceError(f"{path}: phases end at {given} pixels, judged is at {taken}; --set phases= leaves them out")
-    if recipe.select == "last" and (recipe.stop_after is not None or recipe.optimiser.plateau is not None):
-        raise SourceError(f"{path}: stop_after and plateau need a figure to watch; select is last")
+    is_watched = recipe.stop_after is not None or recipe.optimiser.plateau is not None
+    if recipe.select == "last" and recipe.watch is None and is_watched:
+        raise SourceError(f"{path}: stop_after and plateau need a figure to watch, select is last; give `watch`")
     if recipe.tuning and not isinstance(recipe.architecture, WithBackbone):
         raise SourceError(f"{path}: `tuning` names layers of a backbone, which this architecture has not")
     ends = [part.until for part in recipe.tuning]

@@ -5,6 +5,7 @@ import fcntl
 import importlib.metadata
 import io
 import json
+import math
 import platform
 import shutil
 import subprocess
@@ -35,6 +36,9 @@ LAST: Final = "checkpoints/last.npz"
 FINAL: Final = "final_model.keras"
 BOARD: Final = "tensorboard"
 LOCK: Final = ".lock"
+
+NEEDED: Final = ("recipe", "numbers", "begins", "init", "teachers", "data", "data_folder", "versions")
+"""Of what `begin` writes, what others rely on."""
 
 Record = dict[str, Any]
 
@@ -160,16 +164,30 @@ def _slowly(recipe: Recipe) -> str:
 def facts_of(run: Path) -> dict[str, Any]:
     """Return what `begin` wrote; `SourceError` when `run` is no run."""
     try:
-        facts: dict[str, Any] = json.loads((run / EXPERIMENT).read_text())
+        facts = msgspec.json.decode((run / EXPERIMENT).read_bytes(), type=dict[str, Any])
     except OSError as error:
         raise SourceError(f"{run / EXPERIMENT}: {error.strerror}; give the --out folder of a fit") from error
+    except msgspec.DecodeError as error:
+        raise SourceError(f"{run / EXPERIMENT}: is damaged: {error}") from error
+    missing = [name for name in NEEDED if name not in facts]
+    if missing:
+        raise SourceError(f"{run / EXPERIMENT}: has no {', '.join(missing)}; it is not of fit, or damaged")
     return facts
 
 
 def history_of(run: Path) -> list[Record]:
     """Return the records of a run's epochs, none before its first is over."""
     path = run / HISTORY
-    return list(json.loads(path.read_text())) if path.is_file() else []
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=list[Record]) if path.is_file() else []
+    except msgspec.DecodeError as error:
+        raise SourceError(f"{path}: is damaged: {error}") from error
+
+
+def unfinished(run: Path) -> str | None:
+    """Return in words how far a run has come, unless it came to its end or was stopped by its recipe."""
+    done, of = len(history_of(run)), facts_of(run)["numbers"]["epochs"]
+    return None if (run / FINAL).is_file() else f"only {done} of {of} epochs are done"
 
 
 def revision() -> dict[str, Any]:
@@ -238,8 +256,10 @@ def _draw(path: Path, records: Sequence[Record]) -> None:
     epochs = [record["epoch"] for record in records]
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     loss, judged = figure.subplots(1, 2)
-    loss.plot(epochs, [record["loss"] for record in records], label="training loss")
+    for name, word in (("loss", "training"), ("validation_loss", "validation")):
+        loss.plot(epochs, [record.get(name, math.nan) for record in records], label=word)
     loss.set(xlabel="epoch", ylabel="loss")
+    loss.legend(loc="upper right")
     pace = loss.twinx()
     pace.plot(epochs, [record["rate"] for record in records], color="tab:grey", linestyle=":", label="learning rate")
     pace.set_ylabel("learning rate")

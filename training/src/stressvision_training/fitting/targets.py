@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from stressvision_training.classes import HEAD_CLASSES, HeadClasses, open_classes
 from stressvision_training.data.dataset import Dataset
 from stressvision_training.data.ferplus import grouped_votes, majority
-from stressvision_training.data.rows import EMOTIONS
+from stressvision_training.data.rows import EMOTIONS, SourceError
 from stressvision_training.fitting.recipe import Head
 
 Targets = NDArray[np.float32]
@@ -36,6 +36,17 @@ def targets_of(data: Dataset, head: Head) -> Targets:
     one = np.isclose(targets.sum(axis=1), 1)
     targets[one] = (1 - head.smoothing) * targets[one] + head.smoothing / targets.shape[1]
     return targets
+
+
+def check_votes(data: Dataset, head: Head) -> None:
+    """Raise `SourceError` when a head is to learn from FER+'s votes and FER-2013's rows here have none."""
+    fer2013 = ~np.char.startswith(data.sources, "custom")
+    if head.labels in ("fer2013", "mixture") or not fer2013.any() or data.votes[fer2013].any():
+        return
+    raise SourceError(
+        f"the head {head.classes} learns from {head.labels}, but none of the {int(fer2013.sum())} training rows of "
+        "FER-2013 has FER+ votes; `prepare --ferplus`, or --set labels=fer2013"
+    )
 
 
 def _own(data: Dataset, classes: HeadClasses) -> Targets:

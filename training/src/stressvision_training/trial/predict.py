@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from stressvision_training.data.faces import FaceReader, read_grey
 from stressvision_training.data.rows import spec
-from stressvision_training.evaluation.predictor import Predictor
+from stressvision_training.evaluation.predictor import Predictor, numbers
 from stressvision_vision.preprocess import Box, crop, resize
 
 SHOWN: Final = 4
@@ -63,11 +63,11 @@ def read_picture(path: Path) -> Picture:
 
 
 def faces_in(picture: Picture, model: Predictor, reader: FaceReader) -> list[Face]:
-    """Return the faces in `picture`, the largest first; none is an answer."""
+    """Return the faces in `picture`, the largest first; none is an answer. `SourceError` for a broken model."""
     boxes = reader.find(picture.grey)
     if not boxes:
         return []
-    answers = model(np.stack([_cut(picture.grey, box, model.side) for box in boxes]))
+    answers = numbers(model(np.stack([_cut(picture.grey, box, model.side) for box in boxes])))
     return [
         {
             "box": list(box),
