@@ -17,6 +17,7 @@ from stressvision_training.data.prepare import Preparation, prepare
 from stressvision_training.data.rows import SourceError
 from stressvision_training.evaluation.truth import truth_for
 from stressvision_training.exporting.export import export
+from stressvision_training.exporting.gates import Gate
 from stressvision_training.fitting import backend
 from stressvision_training.fitting.distillation import teach
 from stressvision_training.fitting.fit import fit
@@ -206,9 +207,23 @@ def test_a_run_that_was_broken_off_is_exported_as_such(folder: Path, run: Path) 
     (run / "final_model.keras").unlink()
     (run / "training_history.json").write_text(json.dumps(json.loads((run / "training_history.json").read_text())[:1]))
     assert unfinished(run) == "only 1 of 2 epochs are done"
-    manifest, _ = export(run, run.parent / "model", "1.0.0", scheme="fer7")
+    manifest = export(run, run.parent / "model", "1.0.0", scheme="fer7").manifest
     assert (manifest.provenance["epochs"], manifest.provenance["of_epochs"]) == (1, 2)
     assert "# stopped after epoch 1" in (run.parent / "model" / "README.md").read_text()
+
+
+def test_a_model_that_misses_a_gate_takes_no_ones_place(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = run.parent / "model"
+    first = export(run, out, "1.0.0", scheme="fer7")
+    assert first.folder == out  # whatever its gates: nothing lay there
+    gate = Gate(name="made up", figure=0.0, bar=">= 1", met=False)
+    monkeypatch.setattr("stressvision_training.exporting.export._gates", lambda *_: [gate])
+    second = export(run, out, "2.0.0", scheme="fer7")
+    assert second.folder == run.parent / "model.refused"
+    assert [json.loads((folder / "manifest.json").read_text())["version"] for folder in (out, second.folder)] == [
+        "1.0.0",
+        "2.0.0",
+    ]
 
 
 def test_a_head_that_no_row_has_a_label_for_spoils_no_figure(folder: Path, tmp_path: Path) -> None:

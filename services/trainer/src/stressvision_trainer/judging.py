@@ -51,7 +51,7 @@ def judge(run: Path, data: Path, out: Path, version: str, champion: Path | None,
     """Write the model folder `out` with its reports under `report/`; return the figures and the gates not met."""
     shutil.rmtree(out, ignore_errors=True)
     _say("export")
-    _, gates = export(run, out, version, data)
+    gates = export(run, out, version, data).gates
     _say("evaluate")
     found = evaluate(out, data, "test", against=champion)
     theirs = evaluate(champion, data, "test").report if champion is not None else None

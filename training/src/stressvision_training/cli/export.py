@@ -30,7 +30,7 @@ def export(
     from stressvision_training.fitting.run_folder import unfinished
 
     try:
-        manifest, gates = run(run_folder, out, version, data, labels, formats_of(formats))
+        manifest, gates, folder = run(run_folder, out, version, data, labels, formats_of(formats))
         early = unfinished(run_folder)
     except (ValueError, OSError, RuntimeError) as error:
         raise fail(error) from error
@@ -39,6 +39,7 @@ def export(
     if as_json:
         print(msgspec.json.encode({"manifest": manifest, "gates": gates}).decode())
     else:
-        Console(markup=False).print(gate_table(f"{out / manifest.file}, version {manifest.version}", gates))
+        Console(markup=False).print(gate_table(f"{folder / manifest.file}, version {manifest.version}", gates))
     if any(gate.met is False for gate in gates):
-        raise fail(ValueError(f"{out}: a gate is not met; do not ship it"))
+        kept = "" if folder == out else f"; {out} keeps the model that lay there"
+        raise fail(ValueError(f"{folder}: a gate is not met; do not ship it{kept}"))

@@ -18,7 +18,7 @@ from stressvision_training.evaluation.benchmark import benchmark
 from stressvision_training.evaluation.metrics import scores
 from stressvision_training.evaluation.predictor import FloatPredictor, Int8Predictor, answers
 from stressvision_training.evaluation.truth import RULES, SAYINGS, Rule
-from stressvision_training.exporting.export import PARTIAL
+from stressvision_training.exporting.export import PARTIAL, REFUSED
 from stressvision_training.exporting.offsets import shift
 from stressvision_training.fitting.recipe import Head, Recipe, read_recipe
 from stressvision_training.fitting.run_folder import BEST, EXPERIMENT, FINAL, RECIPE, facts_of, history_of
@@ -115,7 +115,8 @@ def _run(path: Path) -> Subject:
     if not (path / BEST).is_file():
         raise SourceError(f"{path}: the run has no {BEST} yet; its first epoch is not over")
     facts = facts_of(path)
-    folders = sorted(found.parent for found in path.glob(f"*/{MANIFEST_NAME}") if found.parent.suffix != PARTIAL)
+    whole = (found.parent for found in path.glob(f"*/{MANIFEST_NAME}") if found.parent.suffix not in (PARTIAL, REFUSED))
+    folders = sorted(whole)
     return Subject(
         name=Path(facts["recipe"]).stem,
         network=path / BEST,

@@ -6,7 +6,7 @@ import importlib.util
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
-from typing import Any, Final, Literal, get_type_hints
+from typing import Any, Final, Literal, NamedTuple, get_type_hints
 
 import msgspec
 import numpy as np
@@ -37,11 +37,21 @@ FORMATS: Final[tuple[Format, ...]] = ("float16", "float32")
 """What may lie beside the INT8 file, which is always there; `model_FORMAT.tflite`, without a manifest."""
 PARTIAL: Final = ".partial"
 """Ends the name of a folder that an export is not done with."""
+REFUSED: Final = ".refused"
+"""Ends that of one which misses a gate, where a model lay that it may not take the place of."""
 RESEARCH_NOTE: Final = (
     "Weights derived from data offered for research only: {sources}. For evaluation; not licensed for commercial use."
 )
 COMPANY_NOTE: Final = "Weights derived from {sources}: the company's own pictures, as the people in them agreed to."
 PRETRAINED_NOTE: Final = " They began as pretrained weights, whose terms hold, too."
+
+
+class Exported(NamedTuple):
+    """What an export wrote, and where; some gates are perhaps unmet."""
+
+    manifest: Manifest
+    gates: list[Gate]
+    folder: Path
 
 
 def formats_of(text: str) -> list[Format]:
@@ -60,8 +70,8 @@ def export(
     data: Path | None = None,
     scheme: LabelScheme | None = None,
     formats: Sequence[Format] = (),
-) -> tuple[Manifest, list[Gate]]:
-    """Write model, manifest and card of `run` to `out`; return the manifest and the gates, some perhaps unmet.
+) -> Exported:
+    """Write model, manifest and card of `run` to `out`, or beside it where a missed gate keeps the model there is.
 
     The data are those the run was trained on, from `data` or where they lay then. `scheme` chooses the head; by
     default it is that of the data. `formats` are written beside the INT8 file.
@@ -81,12 +91,14 @@ def export(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        made = _made(run, facts, dataset, partial, version, scheme or dataset.scheme, formats)
+        manifest, gates = _made(run, facts, dataset, partial, version, scheme or dataset.scheme, formats)
     except Exception:
         shutil.rmtree(partial)
         raise
-    _put(partial, out)
-    return made
+    missed = any(gate.met is False for gate in gates)
+    folder = out.with_name(f"{out.name}{REFUSED}") if missed and (out / MANIFEST_NAME).exists() else out
+    _put(partial, folder)
+    return Exported(manifest, gates, folder)
 
 
 def _check_version(version: str) -> None:
