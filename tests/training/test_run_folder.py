@@ -153,14 +153,6 @@ def test_an_epoch_is_judged_by_the_loss_on_validation_rows_too(folder: Path, run
     assert all(0 < best[f"macro_{name}"] <= 1 for name in ("precision", "recall", "auc"))
 
 
-def test_a_run_that_is_watched_by_its_loss_stops(folder: Path, tmp_path: Path) -> None:
-    _fit(folder, tmp_path / "run", "epochs=9", "stop_after=1", "watch=validation_loss", "optimiser.rate=1e-9")
-    records = json.loads((tmp_path / "run" / "training_history.json").read_text())
-    losses = [record["validation_loss"] for record in records]
-    assert len(records) < 9
-    assert losses[-1] >= min(losses[:-1])
-
-
 def test_going_on_under_other_versions_is_said(folder: Path, run: Path) -> None:
     config = run / "experiment_config.json"
     config.write_text(config.read_text().replace('"keras": "3', '"keras": "2'))

@@ -12,12 +12,12 @@ from support.faces import write_custom, write_fer2013
 from support.recipes import small
 
 SCRIPT = Path(__file__).parents[2] / "training" / "ship.sh"
-RECIPE = small(epochs=6, top='select = "last"', more="[distillation]\nshare = 0.3")
+RECIPE = small(epochs=2, top='select = "last"', more="[distillation]\nshare = 0.3")
 
 
 @pytest.mark.train
 def test_it_goes_from_the_data_to_both_models(tmp_path: Path) -> None:
-    write_fer2013(tmp_path / "fer2013.csv", {"Training": 45, "PublicTest": 10})
+    write_fer2013(tmp_path / "fer2013.csv", {"Training": 30, "PublicTest": 6})
     write_custom(tmp_path / "custom", people=20)
     for name in ("teacher", "teacher-last", "stressvision", "stressvision-last"):
         (tmp_path / f"{name}.toml").write_text(RECIPE)

@@ -117,17 +117,19 @@ def test_the_backbone_stays_while_the_head_learns(data: Path, tmp_path: Path) ->
 
 
 @pytest.mark.train
-def test_a_run_ends_when_it_gets_no_better(data: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("watch", "sign"), [("accuracy", 1), ("validation_loss", -1)])
+def test_a_run_ends_when_it_gets_no_better(data: Path, tmp_path: Path, watch: str, sign: int) -> None:
     from stressvision_training.fitting.fit import fit
 
-    changes = ["epochs=30", "stop_after=2", "optimiser.rate=1e-9", "threads=1", "rows.limit=32"]
+    still = "optimiser.rate=1e-30"  # a step that leaves every answer as it was
+    changes = ["epochs=30", "stop_after=2", f"watch={watch}", still, "threads=1", "rows.limit=32"]
     records: list[dict[str, Any]] = []
     best = fit(RECIPES / "simple-cnn.toml", data, tmp_path / "run", records.append, changes=changes)
     epochs = [record for record in records if "loss" in record]
     assert len(epochs) < 30
-    figures = [record["accuracy"] for record in epochs]
+    figures = [sign * record[watch] for record in epochs]
     assert len(figures) - 1 - figures.index(max(figures)) == 2
-    assert best["accuracy"] == max(figures)
+    assert best["accuracy"] == max(record["accuracy"] for record in epochs)
     again: list[dict[str, Any]] = []
     fit(RECIPES / "simple-cnn.toml", data, tmp_path / "run", again.append, changes=changes)
     assert not [record for record in again if "loss" in record]

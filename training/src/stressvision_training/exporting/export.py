@@ -87,7 +87,7 @@ def export(
         raise SourceError(
             f"{run}: was trained on other data than lie in the data folder; name the right one with --data"
         )
-    partial = out.resolve().with_name(f"{out.resolve().name}{PARTIAL}")
+    partial, refused = (out.resolve().with_name(f"{out.resolve().name}{end}") for end in (PARTIAL, REFUSED))
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -96,7 +96,7 @@ def export(
         shutil.rmtree(partial)
         raise
     missed = any(gate.met is False for gate in gates)
-    folder = out.with_name(f"{out.name}{REFUSED}") if missed and (out / MANIFEST_NAME).exists() else out
+    folder = refused if missed and (out / MANIFEST_NAME).exists() else out
     _put(partial, folder)
     return Exported(manifest, gates, folder)
 
