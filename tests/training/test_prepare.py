@@ -4,7 +4,6 @@ import csv
 import json
 import os
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -240,38 +239,6 @@ def test_the_columns_may_stand_in_another_order(tmp_path: Path) -> None:
     code, output = _prepare("--fer2013", tmp_path / "icml_face_data.csv", "--out", tmp_path / "data")
     assert code == 0, output
     assert set(read_dataset(tmp_path / "data").labels.tolist()) == {"happy"}
-
-
-def test_a_cut_off_npz_is_named(tmp_path: Path) -> None:
-    arrays = {"images": np.zeros((4, 48, 48), np.uint8), "label": np.zeros(4, int), "usage": np.full(4, "Training")}
-    np.savez(tmp_path / "fer.npz", **arrays)
-    path = tmp_path / "fer.npz"
-    path.write_bytes(path.read_bytes()[:5000])
-    code, output = _prepare("--fer2013", path, "--out", tmp_path / "data")
-    assert (code, "fetch it again" in output) == (1, True)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "says"),
-    [
-        ({"images": np.zeros((2, 48, 48), np.uint8), "label": [0.5, 1.0], "usage": ["Training"] * 2}, "float64"),
-        ({"images": np.zeros((2, 48, 48), np.uint8), "label": [0, 1], "usage": [0, 1]}, "int64 and int64"),
-        ({"images": np.zeros((2, 48, 48), np.uint8), "label": [[0], [1]], "usage": ["Training"] * 2}, "(2, 1)"),
-        ({"images": np.uint8(0), "label": 0, "usage": "Training"}, "(), (), ()"),
-        ({"images": np.zeros((1, 48, 48), np.uint8), "label": [7], "usage": ["Training"]}, "label 7 and usage"),
-    ],
-)
-def test_odd_arrays_are_named(tmp_path: Path, arrays: dict[str, Any], says: str) -> None:
-    np.savez(tmp_path / "fer2013.npz", **arrays)
-    code, output = _prepare("--fer2013", tmp_path / "fer2013.npz", "--out", tmp_path / "data")
-    assert (code, "fer2013.npz: " in output, says in output) == (1, True, True), output
-
-
-def test_a_single_array_is_named(tmp_path: Path) -> None:
-    with (tmp_path / "fer2013.npz").open("wb") as file:
-        np.save(file, np.zeros(3))
-    code, output = _prepare("--fer2013", tmp_path / "fer2013.npz", "--out", tmp_path / "data")
-    assert (code, "is a single array, expected an archive" in output) == (1, True), output
 
 
 @pytest.mark.parametrize("name", ["train.npz", "index.csv", "metadata.json"])
