@@ -79,7 +79,7 @@ def install(kind: str) -> None:
     subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / f"{kind}.txt")], check=True)
     ours = [word for path in PACKAGES[kind] for word in ("-e", str(ROOT / path))]
     subprocess.run([*pip, "--no-deps", "--no-build-isolation", *ours], check=True)
-    if sys.dont_write_bytecode:  # else every process would compile anew what it imports, TensorFlow for 15 s
+    if sys.dont_write_bytecode:  # each process would compile what it imports, TensorFlow for 15 s; failing, it does
         subprocess.run([PYTHON, "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")], check=False)
 
 

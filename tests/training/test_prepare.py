@@ -241,35 +241,6 @@ def test_the_columns_may_stand_in_another_order(tmp_path: Path) -> None:
     assert set(read_dataset(tmp_path / "data").labels.tolist()) == {"happy"}
 
 
-@pytest.mark.parametrize("name", ["train.npz", "index.csv", "metadata.json"])
-def test_what_others_wrote_is_not_overwritten(tmp_path: Path, name: str) -> None:
-    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / name).write_text("theirs")
-    (tmp_path / "data" / "notes.txt").write_text("mine")
-    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")
-    assert (code, f"{name}: is not of prepare" in output) == (1, True), output
-    assert (tmp_path / "data" / name).read_text() == "theirs"
-    (tmp_path / "data" / name).unlink()
-    for _ in range(2):  # but what it wrote itself, it does over
-        assert _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")[0] == 0
-    assert (tmp_path / "data" / "notes.txt").read_text() == "mine"
-
-
-def test_a_full_disk_leaves_the_data_that_were_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_fer2013(tmp_path / "fer2013.csv", {"Training": 2, "PublicTest": 1})
-    assert _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data")[0] == 0
-
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("stressvision_training.data.dataset._write_index", full)
-    code, output = _prepare("--fer2013", tmp_path / "fer2013.csv", "--out", tmp_path / "data", "--seed", 5)
-    assert (code, "No space left" in output) == (1, True), output
-    assert len(read_dataset(tmp_path / "data")) == 21
-    assert not (tmp_path / "data" / ".partial").exists()
-
-
 def test_a_data_folder_of_another_format_is_refused(tmp_path: Path) -> None:
     (tmp_path / "metadata.json").write_text('{"format": 1}')
     with pytest.raises(SourceError, match="format 1, expected 2"):

@@ -17,6 +17,8 @@ from stressvision_training.data.splits import SERVING, Dealt
 
 INDEX: Final = "index.csv"
 METADATA: Final = "metadata.json"
+PARTIAL: Final = ".partial"
+"""Folder within a data folder while it is written."""
 SPLIT_FILES: Final = tuple(f"{split}.npz" for split in SERVING)
 FORMAT: Final = 2
 COLUMNS: Final = (
@@ -128,7 +130,7 @@ def write_dataset(
     them was not finished. `SourceError` where `check_room` has one.
     """
     check_room(folder)
-    partial = folder / ".partial"
+    partial = folder / PARTIAL
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
@@ -143,9 +145,12 @@ def write_dataset(
 
 
 def check_room(folder: Path) -> None:
-    """Raise `SourceError` when `folder` holds a file by one of our names that `prepare` did not write."""
+    """Raise `SourceError` when `folder` holds a file by one of our names that `prepare` did not write.
+
+    Killed between putting the first file in place and the last, it leaves no metadata, but its `PARTIAL`.
+    """
     found = [name for name in (METADATA, INDEX, *SPLIT_FILES) if (folder / name).exists()]
-    if found and not _is_ours(folder / METADATA):
+    if found and not (_is_ours(folder / METADATA) or (folder / PARTIAL).is_dir()):
         raise SourceError(f"{folder / found[0]}: is not of prepare and would be overwritten; give another folder")
 
 
