@@ -228,6 +228,17 @@ def test_sheets_are_drawn(tmp_path: Path) -> None:
     assert all(cv2.imread(str(path)) is not None for path in out.iterdir())
 
 
+def test_a_folder_under_two_names_is_refused(tmp_path: Path) -> None:
+    root = _folders(tmp_path / "company", 2)
+    for picture in (root / "stress").iterdir():
+        picture.unlink()
+    (root / "stress").rmdir()
+    (root / "stress").symlink_to(root / "sad", target_is_directory=True)
+    code, output = _prepare("--custom", root, "--crop", "--out", tmp_path / "data")
+    assert code == 1
+    assert "stress: is the same folder as sad; remove the link" in output
+
+
 def test_a_person_whose_name_is_spelt_in_two_ways_is_one(tmp_path: Path) -> None:
     root = _folders(tmp_path / "company", 1)
     for label, form in (("neutral", "NFC"), ("fatigue", "NFD")):

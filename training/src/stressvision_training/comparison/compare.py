@@ -17,7 +17,7 @@ from stressvision_training.data.rows import SIDE, SourceError
 from stressvision_training.evaluation.benchmark import benchmark
 from stressvision_training.evaluation.metrics import scores
 from stressvision_training.evaluation.predictor import FloatPredictor, Int8Predictor, answers
-from stressvision_training.evaluation.truth import RULES, SAYINGS, Rule
+from stressvision_training.evaluation.truth import RULES, SAYINGS, Rule, headline_rule, truth_for
 from stressvision_training.exporting.export import PARTIAL, REFUSED
 from stressvision_training.exporting.offsets import shift
 from stressvision_training.fitting.recipe import Head, Recipe, read_recipe
@@ -189,10 +189,8 @@ def _judged(
         known = {"side": asked.side} | known | {"int8_bytes": timed["size_bytes"]}
         known |= {"p50_ms": timed["p50_ms"], "p95_ms": timed["p95_ms"]}
     for rule in JUDGED_BY[scheme]:
-        truth = RULES[rule](part, scheme)
-        if rule == "consensus":
-            custom = np.char.startswith(part.sources, "custom")
-            truth = np.where(custom, RULES["own"](part, scheme), truth)
+        is_headline = rule == headline_rule(part, scheme)
+        truth = truth_for(part, scheme) if is_headline else RULES[rule](part, scheme)
         there = truth >= 0
         if (rule != "own" and not part.votes.any()) or not there.any():
             continue

@@ -140,9 +140,17 @@ def _usage(part: str, name: str) -> str:
 
 
 def class_folders(path: Path) -> list[str]:
-    """Return the names of the folders in `path`, in order, but for hidden ones and what macOS adds to an archive."""
-    names = (entry.name for entry in path.iterdir() if entry.is_dir())
-    return sorted(name for name in names if not name.startswith((".", "__")))
+    """Return the names of the folders in `path`, in order, but for hidden ones and what macOS adds to an archive.
+
+    `SourceError` when two are one, by a link: its pictures would have two labels.
+    """
+    entries = sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__")))
+    names: dict[Path, str] = {}
+    for entry in entries:
+        first = names.setdefault(entry.resolve(), entry.name)
+        if first != entry.name:
+            raise SourceError(f"{entry}: is the same folder as {first}; remove the link")
+    return [entry.name for entry in entries]
 
 
 def pictures(folder: Path) -> list[Path]:

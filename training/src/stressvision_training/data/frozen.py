@@ -9,6 +9,7 @@ from stressvision_training.data.dataset import INDEX, read_metadata
 from stressvision_training.data.listing import check_fields, read_listing
 from stressvision_training.data.rows import Row, SourceError
 from stressvision_training.data.splits import SEED, SERVING, SPLITS, VALIDATION_SHARE, Frozen, Split, known_split
+from stressvision_training.one_step import in_one_step
 
 FROZEN: Final = ("source", "subject", "split", "sha256", "augmented")
 """Of index.csv's columns, what tells who is in which split."""
@@ -20,13 +21,14 @@ def read_frozen(path: Path) -> dict[tuple[str, str], Split]:
     `SourceError` for what is no index of prepare, with the line.
     """
     index = path / INDEX if path.is_dir() else path
+    known: dict[str, Split] = {name: name for name in SPLITS}
     found: dict[tuple[str, str], Split] = {}
     try:
         for where, record in read_listing(index, FROZEN):
             check_fields(record, where)
-            if record["split"] not in SPLITS:
-                raise SourceError(f"{where}: split {record['split']!r}, expected one of {', '.join(SPLITS)}")
-            split: Split = next(name for name in SPLITS if name == record["split"])
+            split = known.get(record["split"])
+            if split is None:
+                raise SourceError(f"{where}: split {record['split']!r}, expected one of {', '.join(known)}")
             if split in SERVING and record["augmented"] == "0":
                 found["", record["sha256"]] = split
                 if record["subject"]:
@@ -53,12 +55,14 @@ def keep_frozen(folder: Path, out: Path) -> None:
 
     What is said of a person is not in it, so that it may stay where pictures may not.
     """
-    partial = out.with_name(f"{out.name}.partial")
-    with (folder / INDEX).open(newline="", encoding="utf-8") as index, partial.open("w", newline="") as file:
+    with (
+        (folder / INDEX).open(newline="", encoding="utf-8") as index,
+        in_one_step(out) as partial,
+        partial.open("w", newline="") as file,
+    ):
         writer = csv.DictWriter(file, FROZEN, lineterminator="\n", extrasaction="ignore")
         writer.writeheader()
         writer.writerows(row for row in csv.DictReader(index) if row["source"].startswith("custom"))
-    partial.replace(out)
 
 
 def how_dealt(folder: Path) -> list[str]:

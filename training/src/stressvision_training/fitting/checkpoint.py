@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stressvision_training.data.rows import SourceError
+from stressvision_training.one_step import in_one_step
 
 
 def save(path: Path, model: Any, average: list[NDArray[np.float32]], state: dict[str, Any]) -> None:
@@ -24,9 +25,8 @@ def save(path: Path, model: Any, average: list[NDArray[np.float32]], state: dict
         ("optimiser", [ops.convert_to_numpy(variable) for variable in model.optimizer.variables]),
     ):
         arrays |= {f"{name}.{number}": value for number, value in enumerate(values)}
-    partial = path.with_suffix(".partial.npz")
-    np.savez(partial, state=json.dumps(state), **arrays)
-    partial.replace(path)
+    with in_one_step(path) as partial:
+        np.savez(partial, state=json.dumps(state), **arrays)
 
 
 def epochs_done(path: Path) -> int:

@@ -16,6 +16,7 @@ from stressvision_training.data.dataset import Dataset, file_digest, read_datase
 from stressvision_training.data.rows import SIDE, SourceError
 from stressvision_training.fitting.recipe import Distillation
 from stressvision_training.fitting.targets import Loss
+from stressvision_training.one_step import in_one_step
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -68,9 +69,8 @@ def teach(models: Sequence[Path], data: Path, out: Path, tick: Callable[[float],
             tick(done / (2 * len(networks)))
     means = {head: np.asarray(total / (2 * len(networks)), np.float32) for head, total in sums.items()}
     facts = json.dumps({"data": dataset.digests, "teachers": teachers})
-    partial = out.with_suffix(".partial.npz")
-    np.savez(partial, facts=facts, ids=part.ids, **{str(head): means[head] for head in means})
-    partial.replace(out)
+    with in_one_step(out) as partial:
+        np.savez(partial, facts=facts, ids=part.ids, **{str(head): means[head] for head in means})
     return Lessons(logits=means, ids=part.ids, data=dataset.digests, teachers=teachers)
 
 

@@ -24,6 +24,7 @@ from stressvision_training.fitting.backend import multiplies_bfloat16, policy_of
 from stressvision_training.fitting.checkpoint import epochs_done
 from stressvision_training.fitting.distillation import Lessons
 from stressvision_training.fitting.recipe import Recipe, read_recipe, recipe_text
+from stressvision_training.one_step import in_one_step
 
 EXPERIMENT: Final = "experiment_config.json"
 RECIPE: Final = "recipe.toml"
@@ -216,10 +217,9 @@ def write_model_config(out: Path, recipe: Recipe, network: Any) -> None:
 
 
 def save_network(network: Any, path: Path) -> None:
-    """Write a network to `path` in one step: a kill leaves the old file or the new one."""
-    partial = path.with_suffix(".partial.keras")
-    network.save(partial)
-    partial.replace(path)
+    """Write a network to `path`."""
+    with in_one_step(path) as partial:
+        network.save(partial)
 
 
 def write_history(out: Path, records: Sequence[Record]) -> None:
@@ -233,17 +233,14 @@ def write_history(out: Path, records: Sequence[Record]) -> None:
 
 
 def _write(path: Path, content: str) -> None:
-    """Write a file in one step: a kill or a full disk leaves the old one or the new one."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(content, encoding="utf-8")
-    partial.replace(path)
+    with in_one_step(path) as partial:
+        partial.write_text(content, encoding="utf-8")
 
 
 def finish(out: Path, records: Sequence[Record]) -> None:
     """Put the chosen network at the top of the folder, and the curves of the run beside it."""
-    partial = out / f"{FINAL}.partial"
-    shutil.copyfile(out / BEST, partial)
-    partial.replace(out / FINAL)
+    with in_one_step(out / FINAL) as partial:
+        shutil.copyfile(out / BEST, partial)
     _draw(out / CURVES, records)
 
 
