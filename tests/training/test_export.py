@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
+from stressvision_contracts.labels import LABELS, LabelScheme
+from stressvision_contracts.manifest import read_manifest
 from stressvision_training.data.rows import SourceError
-from stressvision_training.exporting.card import _fits
-from stressvision_training.exporting.export import _licence_note, _put, _without_folder, export
+from stressvision_training.exporting.aims import AIMS, aimed
+from stressvision_training.exporting.card import SCORES, _aim_table, _fits
+from stressvision_training.exporting.export import _put, export
+from stressvision_training.exporting.provenance import licence_note, without_folder
+
+MODELS = Path(__file__).parents[2] / "models"
 
 
 def _files(folder: Path) -> dict[str, str]:
@@ -97,12 +103,30 @@ def test_the_card_says_the_commands_that_trained_it(made: dict[str, Any], says: 
     ],
 )
 def test_no_folder_of_somebodys_machine_travels_with_a_model(change: str, told: str) -> None:
-    assert _without_folder(change) == told
+    assert without_folder(change) == told
 
 
 def test_research_data_and_pretrained_weights_bring_their_terms() -> None:
-    research = _licence_note({"sources": ["custom:office", "fer2013"], "pretrained": None})
+    research = licence_note({"sources": ["custom:office", "fer2013"], "pretrained": None})
     assert research.endswith("custom:office, fer2013. For evaluation; not licensed for commercial use.")
-    own = _licence_note({"sources": ["custom:platform"], "pretrained": "ab"})
+    own = licence_note({"sources": ["custom:platform"], "pretrained": "ab"})
     assert "research" not in own
     assert own.endswith("whose terms hold, too.")
+
+
+def test_the_card_says_which_aims_are_reached() -> None:
+    table = _aim_table("fer7", {"fer2013_accuracy": 0.7199, "fer2013_as_company5_accuracy": 0.765, "ece": 0.041})
+    assert table.splitlines()[2:] == [
+        "| accuracy on FER-2013 rows, FER-2013's own labels | 72.0 % | >= 72.0 % | missed |",
+        "| summed into the company's classes: accuracy, FER-2013's own labels | 76.5 % | >= 76.5 % | met |",
+        "| expected calibration error, likewise, 15 bins | 0.041 | <= 0.040 | missed |",
+    ]
+    assert _aim_table("company5", {}) == ""
+
+
+@pytest.mark.parametrize("scheme", LABELS)
+def test_every_aim_is_for_a_score_that_the_shipped_model_has(scheme: LabelScheme) -> None:
+    folder = MODELS / ("stressvision" if scheme == "company5" else f"stressvision-{scheme}")
+    scores = read_manifest((folder / "manifest.json").read_bytes()).scores["int8"]["test"]
+    assert [aim for aim, _ in aimed(scheme, scores)] == list(AIMS[scheme])
+    assert all(aim.score in SCORES for aim in AIMS[scheme])

@@ -164,6 +164,8 @@ def test_the_manifest_says_what_the_model_is(model: Path) -> None:
     card = (model / "README.md").read_text()
     assert "apparent expression" in card
     assert "Not for decisions about a person" in card
+    assert f"{manifest.provenance['parameters']:,} parameters" in card
+    assert f"{manifest.scores['speed']['p50_ms']:.2f} ms (p50" in card
     assert len((model / "model_int8.tflite").read_bytes()) == manifest.size_bytes
 
 

@@ -1,11 +1,10 @@
 """Export a run as the INT8 file that devices run, judged as they run it, with manifest and card."""
 
 import hashlib
-import importlib.metadata
 import importlib.util
 import shutil
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePath
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_type_hints
 
 import msgspec
@@ -14,9 +13,11 @@ from numpy.typing import NDArray
 
 from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_contracts.manifest import InputSpec, Manifest
+from stressvision_training.architectures.complexity import macs
 from stressvision_training.architectures.network import for_device, head_for, load_network, logits_of, probabilities_of
 from stressvision_training.data.dataset import Dataset, file_digest, read_dataset
 from stressvision_training.data.rows import SourceError
+from stressvision_training.evaluation.benchmark import benchmark
 from stressvision_training.evaluation.evaluate import judged_by, measure, recalls, summary, summary_intervals
 from stressvision_training.evaluation.predictor import BarePredictor, Int8Predictor, answers
 from stressvision_training.evaluation.truth import Truth, truth_for
@@ -25,6 +26,7 @@ from stressvision_training.exporting.card import write_card
 from stressvision_training.exporting.episodes import thresholds
 from stressvision_training.exporting.gates import Gate, format_gate, integer_gate, quality_gates, runtime_gates
 from stressvision_training.exporting.offsets import fit_offsets, shift
+from stressvision_training.exporting.provenance import licence_note, provenance_of
 from stressvision_training.exporting.quantise import representative, to_float, to_int8
 from stressvision_training.exporting.runtimes import probabilities_in
 from stressvision_training.fitting.recipe import read_recipe
@@ -39,11 +41,6 @@ PARTIAL: Final = ".partial"
 """Ends the name of a folder that an export is not done with."""
 REFUSED: Final = ".refused"
 """Ends that of one which misses a gate, where a model lay that it may not take the place of."""
-RESEARCH_NOTE: Final = (
-    "Weights derived from data offered for research only: {sources}. For evaluation; not licensed for commercial use."
-)
-COMPANY_NOTE: Final = "Weights derived from {sources}: the company's own pictures, as the people in them agreed to."
-PRETRAINED_NOTE: Final = " They began as pretrained weights, whose terms hold, too."
 
 
 class Exported(NamedTuple):
@@ -142,8 +139,9 @@ def _made(
     content = to_int8(device, calibration)
     (out / MODEL).write_bytes(content)
     taught = next(asked.labels for asked in recipe.heads if asked.classes == head)
-    provenance = _provenance(facts, recipe.seed, calibration_digest, len(calibration), dataset)
+    provenance = provenance_of(facts, recipe.seed, calibration_digest, len(calibration), dataset)
     provenance |= {"head": head, "taught": taught, "offsets": offsets}
+    provenance |= {"parameters": network.count_params(), "mmac": round(macs(network, side) / 1e6, 1)}
     fed = InputSpec(height=side, width=side, channels=channels, margin=0.0)
     manifest = _manifest(content, version, scheme, fed, provenance)
     _write(out, manifest)
@@ -153,9 +151,8 @@ def _made(
     whole = probabilities_of(network, faces, scheme)
     gates = [*_gates(out, whole, faces, truth), *_float_files(out, device, formats, scheme, whole, faces)]
     floats = {f"model_{name}.tflite": file_digest(out / f"model_{name}.tflite") for name in formats}
-    manifest = msgspec.structs.replace(
-        manifest, scores=_scores(out, dataset, scheme, gates), provenance=provenance | {"float_files": floats}
-    )
+    scores = _scores(out, dataset, scheme, gates) | {"speed": _speed(out / MODEL)}
+    manifest = msgspec.structs.replace(manifest, scores=scores, provenance=provenance | {"float_files": floats})
     _write(out, manifest)
     write_card(out, manifest, gates)
     return manifest, gates
@@ -204,53 +201,8 @@ def _manifest(
         input=fed,
         episodes=thresholds(scheme),
         provenance=provenance,
-        licence_note=_licence_note(provenance),
+        licence_note=licence_note(provenance),
     )
-
-
-def _licence_note(provenance: dict[str, Any]) -> str:
-    sources = provenance["sources"]
-    note = (RESEARCH_NOTE if "fer2013" in sources else COMPANY_NOTE).format(sources=", ".join(sources))
-    return note + (PRETRAINED_NOTE if provenance["pretrained"] else "")
-
-
-def _provenance(facts: dict[str, Any], seed: int, faces_digest: str, faces: int, data: Dataset) -> dict[str, Any]:
-    return _way(facts) | {
-        "epochs": facts["epochs"],
-        "of_epochs": facts["of_epochs"],
-        "seed": seed,
-        "pretrained": facts.get("weights_sha256"),
-        "policy": facts.get("policy"),
-        "prepared": facts.get("prepared", []),
-        "code": facts.get("code"),
-        "data": facts["data"],
-        "sources": sorted(set(data.sources[data.splits == "train"].tolist())),
-        "ferplus_votes": bool(data.votes.any()),
-        "test_usages": sorted(set(data.usages[(data.splits == "test") & (data.sources == "fer2013")].tolist())),
-        "train_rows": int((data.splits == "train").sum()),
-        "calibration_faces": faces,
-        "calibration_sha256": faces_digest,
-        "versions": facts["versions"] | {"stressvision-training": importlib.metadata.version("stressvision-training")},
-    }
-
-
-def _way(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return how a run was made, and so of the run that it began with, if one is known."""
-    begun = facts.get("init")
-    return {
-        "recipe": facts["recipe"],
-        "changes": [_without_folder(change) for change in facts.get("changes") or ()],
-        "teachers": facts.get("teachers") or [],
-        "teachers_are_live": bool(facts.get("teachers_are_live")),
-        "init": begun | _way(begun) if begun and begun.get("recipe") else begun,
-    }
-
-
-def _without_folder(change: str) -> str:
-    """Where a file of weights lay on one machine is nobody else's concern."""
-    key, _, value = change.partition("=")
-    name = PurePath(value.strip("'\"")).name
-    return f"{key}={name}" if "/" in value else change
 
 
 def _gates(out: Path, whole: NDArray[np.float32], images: NDArray[np.uint8], truth: Truth) -> list[Gate]:
@@ -282,6 +234,14 @@ def _scores(out: Path, dataset: Dataset, scheme: LabelScheme, gates: list[Gate])
         },
         "judged_by": {split: judged_by(report) for split, report in reports.items()},
         "gates": {gate.name: None if gate.met is None else round(gate.figure, 5) for gate in gates},
+    }
+
+
+def _speed(model: Path) -> dict[str, Any]:
+    timed = benchmark(model)
+    return {name: round(timed[name], 3) for name in ("p50_ms", "p95_ms")} | {
+        "runtime": timed["runtime"],
+        "timed_on": timed["machine"],
     }
 
 
