@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from stressvision_contracts.manifest import read_manifest
 from stressvision_training.cli import app
+from stressvision_training.data.dataset import file_digest, read_dataset
 from support.faces import write_custom, write_fer2013
 from support.recipes import small
 
@@ -88,7 +89,7 @@ def run(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def model(run: Path, folder: Path) -> Path:
     """Return the exported model folder."""
-    formats = ["--formats", "int8,float16,float32"]
+    formats = ["--formats", "int8,float16,float32,keras"]
     done = _train("export", run, "--out", folder / "model", "--version", "9.8.7", "--json", *formats)
     gates = {gate["name"]: gate for gate in json.loads(done.stdout.splitlines()[-1])["gates"]}
     unmet = {name for name, gate in gates.items() if gate["met"] is False}
@@ -154,7 +155,7 @@ def test_keras_takes_the_backend_that_is_asked_for(folder: Path) -> None:
     assert _records(folder / "jax")[-1]["accuracy"] > 0.5
 
 
-def test_the_manifest_says_what_the_model_is(model: Path) -> None:
+def test_the_manifest_says_what_the_model_is(model: Path, run: Path) -> None:
     manifest = read_manifest((model / "manifest.json").read_bytes())
     assert manifest.version == "9.8.7"
     assert set(manifest.episodes) == {"stress", "fatigue"}
@@ -167,6 +168,7 @@ def test_the_manifest_says_what_the_model_is(model: Path) -> None:
     assert f"{manifest.provenance['parameters']:,} parameters" in card
     assert f"{manifest.scores['speed']['p50_ms']:.2f} ms (p50" in card
     assert len((model / "model_int8.tflite").read_bytes()) == manifest.size_bytes
+    assert manifest.provenance["float_files"]["network.keras"] == file_digest(run / "final_model.keras")
 
 
 def test_the_int8_file_is_judged_as_devices_run_it(model: Path, run: Path, folder: Path) -> None:
@@ -238,7 +240,22 @@ def test_two_models_are_set_against_each_other_on_the_same_rows(model: Path, fol
 def test_an_unknown_format_is_named(run: Path, folder: Path) -> None:
     done = CliRunner().invoke(app, ["export", str(run), "--out", str(folder / "no"), "--formats", "int8,int4"])
     assert done.exit_code == 1
-    assert "int4 is none of int8, float16, float32" in done.output
+    assert "int4 is none of int8, float16, float32, keras" in done.output
+
+
+def test_a_model_is_judged_on_all_pictures_of_data_that_it_did_not_learn_from(model: Path, folder: Path) -> None:
+    write_custom(folder / "others", people=4, seed=9)
+    wish = ["prepare", "--custom", folder / "others", "--out", folder / "judging"]
+    assert CliRunner().invoke(app, list(map(str, wish))).exit_code == 0
+    judging, own = (
+        CliRunner().invoke(app, ["evaluate", str(model), "--data", str(folder / data), "--split", "all", "--json"])
+        for data in ("judging", "data")
+    )
+    report = json.loads(judging.output)
+    assert (report["split"], report["truth"]["of"]) == ("all", len(read_dataset(folder / "judging")))
+    assert report["truth"]["of"] == sum(path.suffix == ".png" for path in (folder / "others").rglob("*"))
+    assert own.exit_code == 1
+    assert "learnt from the training rows of" in " ".join(own.output.split())
 
 
 def test_an_empty_split_is_named(model: Path, folder: Path) -> None:

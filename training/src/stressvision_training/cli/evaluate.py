@@ -15,7 +15,9 @@ from stressvision_training.evaluation.tables import report_tables
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A .keras network or a .tflite model; ours or another's.")],
     data: Data,
-    split: Annotated[str, typer.Option(help="train, validation, test, or public (FER-2013's PublicTest).")] = "test",
+    split: Annotated[
+        str, typer.Option(help="train, validation, test, public (FER-2013's PublicTest), or all.")
+    ] = "test",
     out: Annotated[
         Path | None, typer.Option(help="Write report.json and figures here; confused.png shows faces.")
     ] = None,

@@ -20,7 +20,7 @@ def export(
     data: Annotated[Path | None, typer.Option(help="The data folder, if it has moved since the fit.")] = None,
     labels: Annotated[LabelScheme | None, typer.Option(help="Which head; by default that of the data.")] = None,
     formats: Annotated[
-        str, typer.Option(help="What to write, with commas: int8, which is always there, float16, float32.")
+        str, typer.Option(help="What to write, with commas: int8, which is always there, float16, float32, keras.")
     ] = "int8",
     as_json: Json = False,
 ) -> None:

@@ -3,7 +3,7 @@
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -35,6 +35,9 @@ from stressvision_vision.classifier import soften
 
 Probabilities = NDArray[np.float32]
 
+ALL: Final = "all"
+"""In a split's place: every row, of data from which the model has learnt nothing."""
+
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """A report and what figures are drawn from: n x labels, and n true labels by the headline's rule, -1 for none."""
@@ -55,21 +58,24 @@ def evaluate(
     against: Path | None = None,
     input_range: InputRange | None = None,
 ) -> Evaluation:
-    """Judge `model` on `split`, and `against` another model on the same rows.
+    """Judge `model` on `split` (or `ALL`), and `against` another model on the same rows.
 
     `scheme` chooses between the heads of a .keras network; by default it is the data's. `input_range` is for models of
     another origin (`predictor.predictor`).
     """
     dataset = read_dataset(data)
-    part = dataset.part(split)
+    part = dataset if split == ALL else dataset.part(split)
     asked = predictor(model, scheme, dataset.scheme, input_range)
+    learnt_from = getattr(asked, "learnt_from", {})
+    if split == ALL and learnt_from and learnt_from.get("train.npz") == dataset.digests.get("train.npz"):
+        raise SourceError(f"{model}: learnt from the training rows of {data}; judge it on its test split")
     truth = truth_for(part, asked.scheme)
     clear = truth >= 0
     if not clear.any():
         raise SourceError(f"{data}: no row of {split} has a label of {asked.scheme}, so {model} cannot be judged on it")
     probabilities = answers(asked, part)
     facts = {"model": model.name, "digest": asked.digest, "fed": asked.fed, "split": split, "data": dataset.digests}
-    facts["notes"] = _notes(getattr(asked, "learnt_from", {}), part)
+    facts["notes"] = _notes(learnt_from, part)
     report = facts | {"machine": platform.machine()} | measure(probabilities, part, asked.scheme)
     if asked.temperature != 1.0:
         raw = soften(probabilities, 1 / asked.temperature)

@@ -3,7 +3,7 @@
 import hashlib
 import importlib.util
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, get_type_hints
 
@@ -34,9 +34,14 @@ from stressvision_training.fitting.run_folder import BEST, RECIPE, facts_of, his
 from stressvision_vision.classifier import MANIFEST_NAME, RUNTIMES, Runtime
 
 MODEL: Final = "model_int8.tflite"
-Format = Literal["float16", "float32"]
-FORMATS: Final[tuple[Format, ...]] = ("float16", "float32")
-"""What may lie beside the INT8 file, which is always there; `model_FORMAT.tflite`, without a manifest."""
+Format = Literal["float16", "float32", "keras"]
+FILES: Final[Mapping[Format, str]] = {
+    "float16": "model_float16.tflite",
+    "float32": "model_float32.tflite",
+    "keras": "network.keras",
+}
+"""What may lie beside the INT8 file, which is always there: the same in floats, and the network that a fit begins with
+or is taught by."""
 PARTIAL: Final = ".partial"
 """Ends the name of a folder that an export is not done with."""
 REFUSED: Final = ".refused"
@@ -54,10 +59,10 @@ class Exported(NamedTuple):
 def formats_of(text: str) -> list[Format]:
     """Return what `text` names beside `int8`, which needs no naming; `SourceError` on anything else."""
     names = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in names if name not in ("int8", *FORMATS)]
+    unknown = [name for name in names if name not in ("int8", *FILES)]
     if unknown:
-        raise SourceError(f"--formats {text}: {', '.join(unknown)} is none of int8, {', '.join(FORMATS)}")
-    return [name for name in FORMATS if name in names]
+        raise SourceError(f"--formats {text}: {', '.join(unknown)} is none of int8, {', '.join(FILES)}")
+    return [name for name in FILES if name in names]
 
 
 def export(
@@ -108,9 +113,9 @@ def _check_version(version: str) -> None:
 def _put(partial: Path, out: Path) -> None:
     """Put a finished export in place: killed before, it leaves what was there; within, what the classifier refuses."""
     out.mkdir(exist_ok=True)
-    for name in FORMATS:
-        if not (partial / f"model_{name}.tflite").exists():
-            (out / f"model_{name}.tflite").unlink(missing_ok=True)
+    for name in FILES.values():
+        if not (partial / name).exists():
+            (out / name).unlink(missing_ok=True)
     for file in sorted(partial.iterdir(), key=lambda file: file.suffix != ".tflite"):
         file.replace(out / file.name)
     partial.rmdir()
@@ -150,7 +155,9 @@ def _made(
     _write(out, manifest)
     whole = probabilities_of(network, faces, scheme)
     gates = [*_gates(out, whole, faces, truth), *_float_files(out, device, formats, scheme, whole, faces)]
-    floats = {f"model_{name}.tflite": file_digest(out / f"model_{name}.tflite") for name in formats}
+    if "keras" in formats:
+        shutil.copyfile(run / BEST, out / FILES["keras"])
+    floats = {FILES[name]: file_digest(out / FILES[name]) for name in formats}
     scores = _scores(out, dataset, scheme, gates) | {"speed": _speed(out / MODEL)}
     manifest = msgspec.structs.replace(manifest, scores=scores, provenance=provenance | {"float_files": floats})
     _write(out, manifest)
@@ -175,7 +182,9 @@ def _float_files(
 ) -> list[Gate]:
     gates = []
     for name in formats:
-        path = out / f"model_{name}.tflite"
+        if name == "keras":
+            continue
+        path = out / FILES[name]
         path.write_bytes(to_float(device, half=name == "float16"))
         gates.append(format_gate(name, whole, BarePredictor(path, scheme, "grey")(faces)))
     return gates
