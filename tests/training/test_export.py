@@ -88,6 +88,10 @@ FIT = "stressvision-train fit --recipe training/recipes/r.toml --data DATA --out
             ],
         ),
         ({"init": {"sha256": "0"}}, [f"{FIT} RUN --init NETWORK.keras"]),
+        (
+            {"teachers": [{"sha256": "0"}, {}], "teachers_are_live": True, "init": {"sha256": "0"}},
+            [f"{FIT} RUN --teacher NETWORK.keras --teacher TEACHER2.keras --init NETWORK.keras"],
+        ),
     ],
 )
 def test_the_card_says_the_commands_that_trained_it(made: dict[str, Any], says: list[str]) -> None:

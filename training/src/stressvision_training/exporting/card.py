@@ -173,8 +173,8 @@ def _fits(made: Mapping[str, Any], out: str = "RUN", leg: int = 1, taught: int =
     command = f"stressvision-train fit --recipe training/recipes/{made['recipe']} --data DATA --out {out}"
     command += "".join(f" --set {shlex.quote(change)}" for change in made["changes"])
     begun = made["init"] or {}
-    before = f"BEGUN{leg}/final_model.keras"
-    known = begun.get("sha256") if begun.get("recipe") else None
+    before = f"BEGUN{leg}/final_model.keras" if begun.get("recipe") else "NETWORK.keras"
+    known = begun.get("sha256")
     names = [
         before if known and teacher.get("sha256") == known else f"TEACHER{taught + number}.keras"
         for number, teacher in enumerate(made["teachers"], 1)
@@ -186,9 +186,8 @@ def _fits(made: Mapping[str, Any], out: str = "RUN", leg: int = 1, taught: int =
         command += f" --lessons LESSONS-OF-{out}.npz"
     if begun.get("recipe"):
         lines += _fits(begun, f"BEGUN{leg}", leg + 1, taught + len(names))
+    if begun:
         command += f" --init {before}"
-    elif begun:
-        command += " --init NETWORK.keras"
     if made.get("epochs", 0) < made.get("of_epochs", 0):
         command += f"   # stopped after epoch {made['epochs']}"
     return [*lines, command]
