@@ -256,6 +256,8 @@ def test_a_model_is_judged_on_all_pictures_of_data_that_it_did_not_learn_from(mo
     assert report["truth"]["of"] == sum(path.suffix == ".png" for path in (folder / "others").rglob("*"))
     assert own.exit_code == 1
     assert "learnt from the training rows of" in " ".join(own.output.split())
+    bare = ["evaluate", str(model / "network.keras"), "--data", str(folder / "data"), "--split", "all", "--json"]
+    assert "does not say what it learnt from" in json.loads(CliRunner().invoke(app, bare).output)["notes"][0]
 
 
 def test_an_empty_split_is_named(model: Path, folder: Path) -> None:

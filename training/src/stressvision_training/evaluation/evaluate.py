@@ -38,6 +38,8 @@ Probabilities = NDArray[np.float32]
 ALL: Final = "all"
 """In a split's place: every row, of data from which the model has learnt nothing."""
 
+UNKNOWN: Final = "the model does not say what it learnt from; rows that it has seen before judge it too well"
+
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """A report and what figures are drawn from: n x labels, and n true labels by the headline's rule, -1 for none."""
@@ -75,7 +77,7 @@ def evaluate(
         raise SourceError(f"{data}: no row of {split} has a label of {asked.scheme}, so {model} cannot be judged on it")
     probabilities = answers(asked, part)
     facts = {"model": model.name, "digest": asked.digest, "fed": asked.fed, "split": split, "data": dataset.digests}
-    facts["notes"] = _notes(learnt_from, part)
+    facts["notes"] = [UNKNOWN] if split == ALL and not learnt_from else _notes(learnt_from, part)
     report = facts | {"machine": platform.machine()} | measure(probabilities, part, asked.scheme)
     if asked.temperature != 1.0:
         raw = soften(probabilities, 1 / asked.temperature)
