@@ -88,7 +88,7 @@ Reads the *apparent expression* of one face ({side}x{side} grey) as {labels}. IN
 {learnt} Training rows with the same pixels as a test row were dropped. Where FER-2013's own
 split parts near-duplicates they stay parted, unless `prepare --drop-near` made the data. {licence}
 
-## Aims
+## Aims and cost
 
 {aims}
 On one thread a face takes {p50_ms:.2f} ms (p50; p95 {p95_ms:.2f}) in {runtime} on {timed_on}.
@@ -208,9 +208,8 @@ def _aim_table(scheme: LabelScheme, scores: Mapping[str, Any]) -> str:
 
 
 def _aim_row(aim: Aim, figure: float) -> str:
-    bar = f"{'>=' if aim.least else '<='} {_cell(aim.score, aim.bar, None)}"
     met = "met" if aim.reached(figure) else "missed"
-    return f"| {SCORES[aim.score]} | {_cell(aim.score, figure, None)} | {bar} | {met} |"
+    return f"| {SCORES[aim.score]} | {figure:.4f} | {'>=' if aim.least else '<='} {aim.bar} | {met} |"
 
 
 def _cell(name: str, value: float | None, sure: list[float] | None) -> str:
