@@ -1,6 +1,5 @@
 """A model on its way from its maker to two devices, through every real process, and a bad one sent back."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,9 +12,7 @@ import pytest
 
 from native.layout import SIGNING_KEYS, Layout
 from native.supervision import Supervisor
-from support.fleet import Fleet
-from support.models import SHIPPED
-from support.outside import eventually
+from support.fleet import FACTORY, Fleet
 
 pytestmark = pytest.mark.e2e
 
@@ -26,11 +23,10 @@ OFFERED_WITHIN_S = 60
 @pytest.fixture(scope="module")
 def factory(fleet: Fleet) -> str:
     """The version that the platform came with, once both agents run it."""
-    version = str(json.loads((SHIPPED / "manifest.json").read_text())["version"])
-    eventually(lambda: fleet.running() == [version, version], "both agents run the factory model", 60)
-    shown = fleet.admin.get(f"/v1/models/{version}").json()
+    fleet.eventually(lambda: fleet.running() == [FACTORY, FACTORY], "both agents run the factory's", 60)
+    shown = fleet.admin.get(f"/v1/models/{FACTORY}").json()
     assert (shown["state"], shown["desired"], shown["approved_by"]) == ("approved", True, "factory")
-    return version
+    return FACTORY
 
 
 def test_a_new_model_reaches_both_devices_in_stages(fleet: Fleet, factory: str) -> None:
@@ -38,12 +34,12 @@ def test_a_new_model_reaches_both_devices_in_stages(fleet: Fleet, factory: str) 
     digest = fleet.bring_in(version, "good")
     canary, other = (agent.device_id for agent in fleet.agents)
     number = fleet.roll_out(version, canary)
-    eventually(lambda: fleet.devices(number)[canary]["state"] == "confirmed", f"the canary\n{fleet.told}", 60)
-    eventually(lambda: fleet.rollout(number)["state"] == "complete", "the rollout is complete", 120)
+    fleet.eventually(lambda: fleet.devices(number)[canary]["state"] == "confirmed", "the canary", 60)
+    fleet.eventually(lambda: fleet.rollout(number)["state"] == "complete", "the rollout is complete", 120)
     states = fleet.devices(number)
     assert {states[device]["state"] for device in (canary, other)} == {"confirmed"}
     assert {states[device]["model_digest"] for device in (canary, other)} == {digest}
-    eventually(lambda: fleet.events_of(version) >= {canary, other}, "events carry the new version", 60)
+    fleet.eventually(lambda: fleet.events_of(version) >= {canary, other}, "events carry the new version", 60)
     assert fleet.admin.get(f"/v1/models/{version}").json()["desired"] is True
 
 
@@ -53,8 +49,8 @@ def test_a_model_that_says_always_the_same_goes_no_further_than_the_canary(fleet
     fleet.bring_in(version, "constant")
     canary, other = (agent.device_id for agent in fleet.agents)
     number = fleet.roll_out(version, canary)
-    eventually(lambda: fleet.rollout(number)["state"] in ("rolling_back", "rolled_back"), f"it halts\n{fleet.told}", 60)
-    eventually(lambda: fleet.running() == before, "the canary runs the model before", 60)
+    fleet.eventually(lambda: fleet.rollout(number)["state"] in ("rolling_back", "rolled_back"), "it halts", 60)
+    fleet.eventually(lambda: fleet.running() == before, "the canary runs the model before", 60)
     states = fleet.devices(number)
     assert states[canary]["state"] in ("rejected", "reverted")
     assert states[canary]["reason"]
@@ -73,8 +69,8 @@ def test_a_device_without_a_network_takes_a_model_from_a_folder(fleet: Fleet, fa
     taken = agent.update_from(stick)
     assert taken["taken"] == version
     agent.start()
-    eventually(lambda: fleet.running()[1] == version, f"the model from the stick is in use\n{fleet.told}", 60)
-    eventually(lambda: fleet.events_of(version) == {agent.device_id}, "its events carry the version", 60)
+    fleet.eventually(lambda: fleet.running()[1] == version, "the model from the stick is in use", 60)
+    fleet.eventually(lambda: fleet.events_of(version) == {agent.device_id}, "its events carry the version", 60)
 
 
 def test_an_agent_killed_on_the_way_comes_through(fleet: Fleet, factory: str) -> None:
@@ -83,15 +79,15 @@ def test_an_agent_killed_on_the_way_comes_through(fleet: Fleet, factory: str) ->
     canary = fleet.agents[0]
     number = fleet.roll_out(version, canary.device_id)
     for state in ("downloaded", "installed"):
-        eventually(
+        fleet.eventually(
             lambda state=state: ORDER.index(fleet.devices(number)[canary.device_id]["state"]) >= ORDER.index(state),
-            f"{state}\n{fleet.told}",
+            state,
             60,
         )
         canary.kill()
         canary.start()
-    eventually(lambda: fleet.devices(number)[canary.device_id]["state"] == "confirmed", f"confirmed\n{fleet.told}", 90)
-    eventually(lambda: fleet.rollout(number)["state"] == "complete", f"complete\n{fleet.told}", 120)
+    fleet.eventually(lambda: fleet.devices(number)[canary.device_id]["state"] == "confirmed", "confirmed", 90)
+    fleet.eventually(lambda: fleet.rollout(number)["state"] == "complete", "complete", 120)
 
 
 def test_every_process_killed_on_the_way_only_delays_it(fleet: Fleet, factory: str, stack: Layout) -> None:
@@ -109,7 +105,7 @@ def test_every_process_killed_on_the_way_only_delays_it(fleet: Fleet, factory: s
         except (httpx.TransportError, AssertionError):
             return False  # a service is on its way back
 
-    eventually(is_complete, f"complete\n{fleet.told}", 180)
+    fleet.eventually(is_complete, "complete", 180)
     states = fleet.devices(number)
     assert [states[device]["state"] for device in (canary, other)] == ["confirmed", "confirmed"]
 
@@ -127,5 +123,5 @@ def test_devices_follow_to_new_signing_keys(fleet: Fleet, factory: str, stack: L
     assert fleet.command("Berta", "models", "repository")["signs"] == ["targets", "snapshot", "timestamp"]
     began = time.monotonic()
     fleet.command("Berta", "models", "desire", version)
-    eventually(lambda: fleet.running() == [version, version], f"both agents follow\n{fleet.told}", 90)
+    fleet.eventually(lambda: fleet.running() == [version, version], "both agents follow", 90)
     assert time.monotonic() - began < OFFERED_WITHIN_S

@@ -6,7 +6,6 @@ from uuid import uuid4
 import pytest
 
 from support.fleet import Fleet
-from support.outside import eventually
 from support.trainers import trainer_process
 from support.training import LABELS, RECIPE, digest_of, drawn
 
@@ -39,14 +38,14 @@ def test_new_pictures_become_the_model_of_both_agents(fleet: Fleet, tmp_path: Pa
         def state() -> str:
             return str(fleet.ask("Ana", "GET", f"/v1/training-jobs/{asked['id']}")["state"])
 
-        eventually(lambda: state() in ("succeeded", "failed"), "the job is over", TRAINED_WITHIN_S)
+        fleet.eventually(lambda: state() in ("succeeded", "failed"), "the job is over", TRAINED_WITHIN_S)
         assert state() == "succeeded"
     assert fleet.ask("Ana", "GET", f"/v1/models/{version}")["state"] == "candidate"
     approved = fleet.command("Berta", "models", "approve", version)
     canary, other = (agent.device_id for agent in fleet.agents)
     number = fleet.roll_out(version, canary)
-    eventually(lambda: fleet.devices(number)[canary]["state"] == "confirmed", f"the canary\n{fleet.told}", 60)
-    eventually(lambda: fleet.rollout(number)["state"] == "complete", f"the rollout is complete\n{fleet.told}", 120)
+    fleet.eventually(lambda: fleet.devices(number)[canary]["state"] == "confirmed", "the canary", 60)
+    fleet.eventually(lambda: fleet.rollout(number)["state"] == "complete", "the rollout is complete", 120)
     states = fleet.devices(number)
     assert {states[device]["model_digest"] for device in (canary, other)} == {approved["digest"]}
-    eventually(lambda: fleet.events_of(version) >= {canary, other}, "events carry the new version", 60)
+    fleet.eventually(lambda: fleet.events_of(version) >= {canary, other}, "events carry the new version", 60)

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +18,12 @@ import psycopg
 from demo.clip import make_clip
 from support.agents import Agent
 from support.models import SHIPPED, Kind, make_model
-from support.outside import post
+from support.outside import eventually, post
 
 STRESSVISION = str(Path(sys.executable).with_name("stressvision"))
+FACTORY = str(json.loads((SHIPPED / "manifest.json").read_text())["version"])
+"""The model that a platform comes with."""
+
 LIMITS = {"observed_s": 0, "latency_s": 10, "lost": 1.0, "failed": 0.4}
 """Nothing is compared in a test's minute, and devices of other tests stay silent."""
 
@@ -98,14 +101,21 @@ class Fleet:
         with psycopg.connect(self.settings["STRESSVISION_OWNER_DATABASE_URL"]) as connection:
             return {device for (device,) in connection.execute(question, [version])}
 
-    @property
-    def told(self) -> str:
-        return "\n".join(agent.log[-3000:] for agent in self.agents)
+    def eventually(self, check: Callable[[], bool], what: str, timeout_s: float) -> None:
+        """Wait for `check`; when it stays false, say the last that the agents said."""
+        try:
+            eventually(check, what, timeout_s)
+        except AssertionError as error:
+            error.add_note("\n".join(agent.log[-3000:] for agent in self.agents))
+            raise
 
 
 @contextmanager
 def running_fleet(settings: dict[str, str], folder: Path) -> Iterator[Fleet]:
-    """Ana, who makes models, Berta, who operates devices, and two agents at stations of a site of their own."""
+    """Ana, who makes models, Berta, who operates devices, and two agents at stations of a site of their own.
+
+    The factory's model is desired again afterwards: other tests may go on with the same platform.
+    """
     admin = httpx.Client(
         base_url=f"http://127.0.0.1:{settings['STRESSVISION_CONTROL_PORT']}",
         headers={"Authorization": f"Bearer {settings['STRESSVISION_ADMIN_TOKEN']}"},
@@ -130,4 +140,5 @@ def running_fleet(settings: dict[str, str], folder: Path) -> Iterator[Fleet]:
     finally:
         for agent in made.agents:
             agent.stop()
+        made.command("Berta", "models", "desire", FACTORY)
         admin.close()
