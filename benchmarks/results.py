@@ -55,35 +55,35 @@ def _lines(path: str) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def write(parts: dict[str, list[Entry]]) -> None:
+def write(part: str, lines: list[Entry]) -> None:
     """A JSON list with an entry a line, into the file, beside what other parts measured before."""
     known: list[Entry] = json.loads(FILE.read_text()) if FILE.exists() else []
     where = machine()
-    fresh = [{"part": part, **line, "machine": where} for part, lines in parts.items() for line in lines]
-    kept = [line for line in known if line["part"] not in parts]
+    fresh = [{"part": part, **line, "machine": where} for line in lines]
+    kept = [line for line in known if line["part"] != part]
     FILE.parent.mkdir(exist_ok=True)
     FILE.write_text(json.dumps([*kept, *fresh], indent=1, ensure_ascii=False) + "\n")
 
 
-def show(parts: dict[str, list[Entry]]) -> None:
-    console = Console()
-    table = Table("part", "what", "figure", "bar", "met", "note")
-    for part, lines in parts.items():
-        for line in lines:
-            met = {True: "[green]yes[/]", False: "[red]NO[/]", None: ""}[line["met"]]
-            figure = (
-                f"{line['figure']:g} {line.get('unit', '')}"
-                if isinstance(line["figure"], float | int)
-                else line["figure"]
-            )
-            table.add_row(part, line["name"], figure, str(line["bar"]), met, line.get("note", ""))
-    console.print(table)
+def show(part: str, lines: list[Entry]) -> None:
+    table = Table(part, "figure", "bar", "met", "note")
+    for line in lines:
+        met = {True: "[green]yes[/]", False: "[red]NO[/]", None: ""}[line["met"]]
+        is_number = isinstance(line["figure"], float | int)
+        figure = f"{line['figure']:g} {line.get('unit', '')}" if is_number else line["figure"]
+        table.add_row(line["name"], figure, str(line["bar"]), met, line.get("note", ""))
+    Console().print(table)
+
+
+def sum_up(lines: Iterable[Entry]) -> None:
+    """Say on which machine all this was, and how many bars were met."""
     where = machine()
+    console = Console()
     console.print(
         f"{where['processor']}, {where['cores']} cores, {where['memory_gib']} GiB, {where['system']}, "
         f"Python {where['python']}; load {where['load'][0]:g} at the end"
     )
-    console.print(_verdict([line for lines in parts.values() for line in lines]))
+    console.print(_verdict(lines))
 
 
 def _verdict(lines: Iterable[Entry]) -> str:
