@@ -2,11 +2,12 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# uncompiled, each process would compile what it imports, TensorFlow for 15 s
+unexport PYTHONDONTWRITEBYTECODE
 
 VENV := .venv/bin
 PACKAGES := libs/contracts libs/telemetry libs/vision libs/store services/agent services/ingest services/control services/worker services/trainer training
-REQUIREMENTS := agent build server trainer native deploy dev
-UV := $(shell command -v uv 2>/dev/null || echo .venv-uv/bin/uv)
+REQUIREMENTS := uv agent build server trainer native deploy dev
 # a native stack that runs is spoken to even where an engine answers
 COMPOSE = $(if $(or $(filter native,$(STRESSVISION_STACK)),$(wildcard .stack/supervisord.pid)),,$(shell docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1 && echo yes))
 STACK = $(if $(COMPOSE),sh infra/docker/stack.sh,PYTHONPATH=infra $(VENV)/python -m native)
@@ -45,10 +46,9 @@ chaos: venv-dev ## Kill and break things on purpose (table, and .stack/chaos.jso
 	@PYTHONPATH=infra:tests $(VENV)/python -m chaos
 
 ##@ Release
-requirements: ## Compile requirements/*.in into hashed pins
-	@test -x $(UV) || { sh infra/native/python.sh -m venv .venv-uv && .venv-uv/bin/pip install -q uv; }
+requirements: venv-dev ## Compile requirements/*.in into hashed pins
 	@for name in dev $(filter-out dev,$(REQUIREMENTS)); do \
-	  $(UV) pip compile -q requirements/$$name.in $$(test $$name = dev || echo -c requirements/dev.txt) --universal \
+	  $(VENV)/uv pip compile -q requirements/$$name.in $$(test $$name = dev || echo -c requirements/dev.txt) --universal \
 	    --python-version 3.11 --generate-hashes --no-header -o requirements/$$name.txt || exit 1; done
 wheels: venv-dev ## A wheel of each of our packages, in dist/
 	@$(VENV)/pip wheel -q --no-deps --no-build-isolation -w dist $(addprefix ./,$(PACKAGES)) && ls dist

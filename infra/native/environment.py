@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from native.installer import fetch_pip
+from native.installer import fetch_pip, uv_settings
 from native.system import can_install, install_packages
 
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,8 @@ INCLUDES = {"native": ("native",), "trainer": ("trainer",), "dev": ("dev", "nati
 def fingerprint(kind: str) -> str:
     """Changes whenever anything that `kind` is made of changes, the folder included."""
     digest = hashlib.sha256(f"{ROOT} {sys.version}".encode())
-    files = [ROOT / "requirements" / f"{kind}.txt", *(ROOT / path / "pyproject.toml" for path in PACKAGES[kind])]
+    files = [ROOT / "requirements" / name for name in ("uv.txt", f"{kind}.txt")]
+    files += [ROOT / path / "pyproject.toml" for path in PACKAGES[kind]]
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
@@ -72,15 +73,18 @@ def _has_ensurepip() -> bool:
 
 
 def install(kind: str) -> None:
-    """Everything of `kind`, by hash; then our own packages, in place."""
-    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+    """Everything of `kind`, by hash; then our own packages, in place. By uv, which takes a fifth of pip's time."""
+    pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     if os.geteuid() == 0:
         pip.append("--root-user-action=ignore")
-    subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / f"{kind}.txt")], check=True)
+    subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / "uv.txt")], check=True)
+    uv = [str(PYTHON.with_name("uv")), "pip", "install", "--quiet", "--python", str(PYTHON)]
+    uv += ["--index-strategy", "unsafe-best-match"]  # any index may have it, as with pip: the hash says what is taken
+    settings = os.environ | uv_settings()
+    named = ["--require-hashes", "-r", str(ROOT / "requirements" / f"{kind}.txt")]
+    subprocess.run([*uv, *named], check=True, env=settings)
     ours = [word for path in PACKAGES[kind] for word in ("-e", str(ROOT / path))]
-    subprocess.run([*pip, "--no-deps", "--no-build-isolation", *ours], check=True)
-    if sys.dont_write_bytecode:  # each process would compile what it imports, TensorFlow for 15 s; failing, it does
-        subprocess.run([PYTHON, "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")], check=False)
+    subprocess.run([*uv, "--no-deps", "--no-build-isolation", *ours], check=True, env=settings)
 
 
 def main() -> int:

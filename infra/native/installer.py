@@ -1,4 +1,4 @@
-"""Fetches pip where Python came without it, from the package index that the user's own settings name."""
+"""What installs packages: pip, fetched where Python came without it, and uv, both as the user's settings of pip say."""
 
 import configparser
 import hashlib
@@ -9,6 +9,17 @@ import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urldefrag, urljoin
+
+_UV = {
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "proxy": "ALL_PROXY",
+    "timeout": "UV_HTTP_TIMEOUT",
+}
+"""Settings of pip, and uv's variables for them (docs.astral.sh/uv/reference/environment)."""
 
 
 class _Links(HTMLParser):
@@ -36,6 +47,18 @@ def read_setting(name: str) -> str | None:
             if parser.has_option(section, name):
                 return parser.get(section, name)
     return None
+
+
+def uv_settings() -> dict[str, str]:
+    """Pip's settings as uv's variables, for uv reads none of pip's. What the environment says to uv itself stays."""
+    found: dict[str, str] = {}
+    for name, variable in _UV.items():
+        words = (read_setting(name) or "").split()
+        if name == "find-links":  # pip passes over a folder that is not there, uv ends with an error
+            words = [word for word in words if "://" in word or Path(word).is_dir()]
+        if words and variable not in os.environ:
+            found[variable] = ("," if name == "find-links" else " ").join(words)
+    return found
 
 
 def fetch_pip(pin: Path, folder: Path) -> Path:
