@@ -1,9 +1,13 @@
 """Loads the shared fixtures of tests/support, sets Hypothesis up, and puts the long tests first."""
 
+import os
 from importlib.util import find_spec
 
 import pytest
 from hypothesis import settings
+
+# tests speak to this machine alone, and httpx would read that file of hundreds of certificates anew for every client
+os.environ.pop("SSL_CERT_FILE", None)
 
 SHARED = ("support.servers", "support.database", "support.stack")
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI, HTTPException
+from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.openapi.utils import get_openapi
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,6 +83,11 @@ ROUTERS = (
     objections, personal_links, my_data, health.router,
 )  # fmt: skip
 
+API = APIRouter(generate_unique_id_function=lambda route: route.name)
+"""Every route, once a process: FastAPI builds what an inclusion needs at its first request, in half a second."""
+for part in ROUTERS:
+    API.include_router(part)
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The application; it opens its first connection with its first request."""
@@ -104,7 +109,6 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         docs_url="/docs" if settings.env == "development" else None,
         redoc_url=None,
-        generate_unique_id_function=lambda route: route.name,
     )
     app.state.engine = engine
     app.state.admin_token = settings.admin_token.get_secret_value() if settings.admin_token is not None else None
@@ -112,8 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.failed_attempts = FailedAttempts()
     app.state.page_visits, app.state.page_exports = page_allowances()
     app.state.wake_worker = waker(settings.redis_url.get_secret_value() if settings.redis_url is not None else None)
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(API.routes)
     errors.install(app)
     app.add_middleware(Limit)
     app.add_middleware(Edge)
