@@ -43,6 +43,7 @@ def _faces(side: int, rows: int = 2) -> np.ndarray:
         ("inverted-residual", 342_663),
         ("recurrent-cnn", 248_855),
         ("stressvision", 1_261_232),
+        ("stressvision-pruned", 1_080_880),
     ],
 )
 def test_parameters(name: str, parameters: int) -> None:

@@ -102,6 +102,13 @@ def test_a_run_goes_on_with_the_network_that_it_began_with_alone(folder: Path, r
         _fit(folder, tmp_path / "next", init=tmp_path / "next" / "final_model.keras")
 
 
+def test_a_run_begins_with_a_larger_network_cut_down_and_with_no_other(folder: Path, run: Path, tmp_path: Path) -> None:
+    begun = _fit(folder, tmp_path / "less", "architecture.stages.1.inner_filters=12", init=run / "final_model.keras")
+    assert begun[0]["says"].startswith("begins with the weights of run/final_model.keras")
+    with pytest.raises(SourceError, match=r"final_model.keras: its layers are not those of the recipe, nor"):
+        _fit(folder, tmp_path / "more", "architecture.stages.1.filters=24", init=run / "final_model.keras")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [

@@ -9,9 +9,13 @@ from stressvision_training.bounds import Positive, Share, Side
 
 
 class Stage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`blocks` residual blocks of `filters`; the first one's `stride` shrinks the picture."""
+    """`blocks` residual blocks of `filters`, of which the first one's `stride` shrinks the picture.
+
+    `inner_filters` lie between the two convolutions of a block, as many as `filters` unless given.
+    """
 
     filters: Positive
+    inner_filters: Positive | None = None
     blocks: Positive
     stride: Positive = 1
 
@@ -39,16 +43,18 @@ class PlainResidual(
         x = convolved(x, self.stem_filters, self.stem_kernel, self.stem_stride)
         for stage in self.stages:
             for number in range(stage.blocks):
-                x = _block(x, stage.filters, stride=stage.stride if number == 0 else 1)
+                x = _block(
+                    x, stage.inner_filters or stage.filters, stage.filters, stride=stage.stride if number == 0 else 1
+                )
         x = layers.GlobalAveragePooling2D(name="pool")(x)
         return layers.Dropout(self.dropout, name="dropout")(x)
 
 
-def _block(x: Any, filters: int, *, stride: int) -> Any:
+def _block(x: Any, inner: int, filters: int, *, stride: int) -> Any:
     """A block begins as its shortcut: the last scale is zero (Goyal et al. 2017, section 5.1)."""
     from keras import layers
 
-    y = convolved(convolved(x, filters, stride=stride), filters, activation=None, gain="zeros")
+    y = convolved(convolved(x, inner, stride=stride), filters, activation=None, gain="zeros")
     if stride > 1:
         x = layers.AveragePooling2D(stride, padding="same")(x)
     if stride > 1 or x.shape[-1] != filters:

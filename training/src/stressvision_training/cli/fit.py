@@ -15,7 +15,9 @@ def fit(
     recipe: Annotated[Path, typer.Option(help="A TOML file; see training/recipes.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="The run's folder; an interrupted run in it goes on.")],
-    init: Annotated[Path | None, typer.Option(help="A .keras network of the same architecture to begin with.")] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="A .keras network to begin with, of the same architecture or a larger one.")
+    ] = None,
     lessons: Annotated[
         Path | None, typer.Option(help="What teachers say (`teach`), for a recipe with \\[distillation].")
     ] = None,

@@ -11,6 +11,7 @@ import numpy as np
 from stressvision_training.architectures import build
 from stressvision_training.architectures.network import load_network
 from stressvision_training.architectures.pretrained import load_pretrained, pretrained_file
+from stressvision_training.architectures.pruning import prune
 from stressvision_training.data.balance import class_weights, classes_of, row_weights
 from stressvision_training.data.dataset import Dataset, read_dataset
 from stressvision_training.data.rows import SourceError
@@ -64,9 +65,10 @@ def fit(
     """Train, or go on training, the run in `out`; return the record of its best epoch.
 
     `changes` are `key=value` for the recipe; `init` is a .keras network of the same architecture whose weights a new
-    run begins with; `lessons` is what teachers said beforehand (`distillation.teach`), or `teachers` are .keras
-    networks that are asked about each face as it is varied. `report` gets a record per epoch and, in between,
-    `{"epoch", "share"}` as an epoch advances, and first `{"says"}`, how the run begins or goes on.
+    run begins with, or a larger one to be cut down (`architectures.pruning`); `lessons` is what teachers said
+    beforehand (`distillation.teach`), or `teachers` are .keras networks that are asked about each face as it is
+    varied. `report` gets a record per epoch and, in between, `{"epoch", "share"}` as an epoch advances, and first
+    `{"says"}`, how the run begins or goes on.
     `SourceError` when `out` holds a run of another recipe, data or teachers, or another fit is at work in it.
     """
     recipe, dataset = read_recipe(recipe_path, changes), read_dataset(data)
@@ -267,11 +269,14 @@ def _network(recipe: Recipe) -> Any:
 
 
 def _begin_with(model: Any, init: Path) -> None:
-    weights = load_network(init).get_weights()
+    network = load_network(init)
     try:
-        model.set_weights(weights)
-    except ValueError as error:
-        raise SourceError(f"{init}: its layers are not those of the recipe: {error}") from error
+        if [weights.shape for weights in network.weights] == [weights.shape for weights in model.weights]:
+            model.set_weights(network.get_weights())
+        else:
+            prune(network, model)
+    except (ValueError, AttributeError) as error:
+        raise SourceError(f"{init}: its layers are not those of the recipe, nor more of them: {error}") from error
 
 
 def _remaining(recipe: Recipe, epoch: int, seconds: float) -> float:
