@@ -1,8 +1,10 @@
 #!/bin/sh
-# Train the shipped model again, from the data to both INT8 files: four teachers, each taught by those before it, then
-# the one that ships: first by what all have said of the pictures, then by three that see each varied face with it.
-# Some ten hours on two cores; give the same WORK to go on after a stop. RECIPES=FOLDER takes others of the same names,
-# SPLITS=training/splits/company.csv keeps the people on whom it was judged where they were, if PICTURES shows the same.
+# Train the shipped model again, from the data to both INT8 files: four teachers, each taught by those before it; a large
+# network, first by what all have said of the pictures, then by three that see each varied face with it; a narrow one
+# that nobody teaches; and the one that ships, the large one cut down, which those two and the fourth teach likewise.
+# Some thirteen hours on two cores; give the same WORK to go on after a stop. RECIPES=FOLDER takes others of the same
+# names, SPLITS=training/splits/company.csv keeps the people on whom it was judged where they were, if PICTURES shows
+# the same.
 set -eu
 test $# -ge 4 || { echo "usage: $0 FER2013.csv FER2013NEW.csv PICTURES WORK [VERSION]" >&2; exit 2; }
 recipes=${RECIPES:-$(dirname "$0")/recipes} work=$4 version=${5:-0.0.0}
@@ -24,6 +26,16 @@ teach() { # LESSONS RUN...
   stressvision-train teach "$@" --data "$work/data" --out "$lessons"
 }
 
+go_on() { # RUN RECIPE BEGUN TEACHER...
+  run=$1 recipe=$2 begun=$3
+  shift 3
+  for teacher do
+    shift
+    set -- "$@" --teacher "$work/$teacher/final_model.keras"
+  done
+  fit "$run" "$recipe" --init "$work/$begun/final_model.keras" "$@"
+}
+
 mkdir -p "$work"
 test -f "$work/data/metadata.json" ||
   stressvision-train prepare --fer2013 "$1" --ferplus "$2" --custom "$3" --validation-share 0.03 \
@@ -38,11 +50,9 @@ teach lessons-3.npz first second third
 fit fourth teacher-last --init "$work/second/final_model.keras" --lessons "$work/lessons-3.npz"
 teach lessons-4.npz first second third fourth
 fit student stressvision --lessons "$work/lessons-4.npz"
-set --
-for run in student first fourth; do
-  set -- "$@" --teacher "$work/$run/final_model.keras"
-done
-fit shipped stressvision-last --init "$work/student/final_model.keras" "$@"
+go_on large stressvision-last student student first fourth
+fit narrow teacher-narrow
+go_on shipped stressvision-pruned large large fourth narrow
 missed=0
 for labels in company5 fer7; do
   stressvision-train export "$work/shipped" --labels $labels --version "$version" --out "$work/$labels" || missed=1

@@ -13,14 +13,16 @@ from support.recipes import small
 
 SCRIPT = Path(__file__).parents[2] / "training" / "ship.sh"
 RECIPE = small(epochs=2, top='select = "last"', more="[distillation]\nshare = 0.3")
+PRUNED = RECIPE.replace("filters = 16", "filters = 16\ninner_filters = 12")
 
 
 @pytest.mark.train
 def test_it_goes_from_the_data_to_both_models(tmp_path: Path) -> None:
     write_fer2013(tmp_path / "fer2013.csv", {"Training": 30, "PublicTest": 6})
     write_custom(tmp_path / "custom", people=20)
-    for name in ("teacher", "teacher-last", "stressvision", "stressvision-last"):
+    for name in ("teacher", "teacher-last", "teacher-narrow", "stressvision", "stressvision-last"):
         (tmp_path / f"{name}.toml").write_text(RECIPE)
+    (tmp_path / "stressvision-pruned.toml").write_text(PRUNED)
     given = [tmp_path / "fer2013.csv", tmp_path / "fer2013new.csv", tmp_path / "custom", tmp_path / "work", "1.2.3"]
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = os.environ | {"RECIPES": str(tmp_path), "PATH": path}

@@ -56,15 +56,21 @@ def _blocks(network: Any) -> list[_Block]:
 def _block(entrance: Any, last: Any) -> _Block:
     from keras import layers
 
-    second = _Convolution(_before(last.input), last)
-    scale = _before(_before(second.filters.input).input)  # before them lies the activation
-    first = _Convolution(_before(scale.input), scale)
-    projects = isinstance(entrance, layers.BatchNormalization)
-    return _Block(first, second, _Convolution(_before(entrance.input), entrance) if projects else None)
+    second = _convolution(last)
+    first = _convolution(_before(_before(second.filters.input).input))  # an activation lies between them
+    return _Block(first, second, _convolution(entrance) if isinstance(entrance, layers.BatchNormalization) else None)
+
+
+def _convolution(scale: Any) -> _Convolution:
+    from keras import layers
+
+    if isinstance(scale, layers.BatchNormalization) and isinstance(filters := _before(scale.input), layers.Conv2D):
+        return _Convolution(filters, scale)
+    raise ValueError("its blocks are not those of a plain residual network")
 
 
 def _before(tensor: Any) -> Any:
-    """Return the layer that a symbolic tensor comes from."""
+    """Return the layer that a symbolic tensor comes from; of it Keras has no public word."""
     return tensor._keras_history.operation
 
 

@@ -275,7 +275,7 @@ def _begin_with(model: Any, init: Path) -> None:
             model.set_weights(network.get_weights())
         else:
             prune(network, model)
-    except (ValueError, AttributeError) as error:
+    except ValueError as error:
         raise SourceError(f"{init}: its layers are not those of the recipe, nor more of them: {error}") from error
 
 
