@@ -7,6 +7,7 @@ import pytest
 
 from stressvision_contracts.labels import LABELS, LabelScheme
 from stressvision_contracts.manifest import read_manifest
+from stressvision_training.data.dataset import file_digest
 from stressvision_training.data.rows import SourceError
 from stressvision_training.exporting.aims import AIMS, aimed
 from stressvision_training.exporting.card import SCORES, _aim_table, _fits
@@ -134,3 +135,9 @@ def test_every_aim_is_for_a_score_that_the_shipped_model_has(scheme: LabelScheme
     scores = read_manifest((folder / "manifest.json").read_bytes()).scores["int8"]["test"]
     assert [aim for aim, _ in aimed(scheme, scores)] == list(AIMS[scheme])
     assert all(aim.score in SCORES for aim in AIMS[scheme])
+
+
+def test_the_network_beside_the_shipped_model_is_the_one_that_it_was_made_of() -> None:
+    folder = MODELS / "stressvision"
+    made = read_manifest((folder / "manifest.json").read_bytes()).provenance
+    assert made["float_files"] == {"network.keras": file_digest(folder / "network.keras")}
