@@ -30,7 +30,8 @@ from support.report_cells import GivenCell, published, write_cells, write_places
 
 pytestmark = pytest.mark.db
 
-TODAY = datetime.now(UTC).date()
+TODAY = (datetime.now(UTC) - timedelta(hours=15)).date()
+"""A week's report is due on Monday at nine in Lima; till then this is Sunday."""
 MONDAY = TODAY - timedelta(days=TODAY.weekday() + 7)
 DAY = MONDAY + timedelta(days=2)
 

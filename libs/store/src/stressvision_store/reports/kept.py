@@ -31,7 +31,7 @@ WITH done AS (
     UNION ALL
     SELECT 'week', d.site_id, 0, date_trunc('week', d.shift_date)::date, max(d.published_at)
     FROM done d JOIN hr.sites s ON s.site_id = d.site_id
-    WHERE date_trunc('week', d.shift_date)::date >= current_date - 13
+    WHERE date_trunc('week', d.shift_date)::date >= current_date - 14
       AND (date_trunc('week', d.shift_date) + interval '7 days 9 hours') AT TIME ZONE s.time_zone <= now()
     GROUP BY 1, 2, 3, 4
 )
