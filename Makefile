@@ -40,9 +40,11 @@ check: venv-dev ## Format, lint, types, import directions, alert rules, compose 
 	@PYTHONPATH=infra $(VENV)/python -m checks
 e2e: venv-dev ## The end-to-end test against the stack that `make up` started
 	@STRESSVISION_E2E=.env $(VENV)/pytest tests/e2e
-bench: venv-native ## Measure what the design promises (table, and .stack/bench.json)
+bench: venv-dev ## Measure what the design promises (table, and .stack/bench.json)
+	@PYTHONPATH=infra $(VENV)/python -m native servers
 	@$(VENV)/python -m benchmarks
 chaos: venv-dev ## Kill and break things on purpose (table, and .stack/chaos.json)
+	@PYTHONPATH=infra $(VENV)/python -m native servers
 	@PYTHONPATH=infra:tests $(VENV)/python -m chaos
 
 ##@ Release

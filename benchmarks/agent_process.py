@@ -77,9 +77,7 @@ def memory(clip: Path, model: Path) -> dict[str, float]:
 
 def stall(clip: Path, model: Path) -> dict[str, float]:
     """Seconds from the last frame of a camera whose driver then hangs until the agent says so."""
-    hold = Event()
-    camera = partial(Hanging, clip, hold)
-    pipeline = build(model, lambda: Capture(camera, SystemClock()))
+    pipeline = build(model, lambda: Capture(partial(Hanging, clip), SystemClock()))
     stop = Event()
     thread = Thread(target=pipeline.run, args=(stop,))
     thread.start()
@@ -90,7 +88,6 @@ def stall(clip: Path, model: Path) -> dict[str, float]:
         time.sleep(0.01)
     noticed_s = time.monotonic() - (hanging_s or time.monotonic())
     stop.set()
-    hold.set()
     thread.join()
     return {"noticed_s": noticed_s}
 
@@ -136,16 +133,15 @@ class Hanging(VideoFile):
 
     hung = Event()
 
-    def __init__(self, clip: Path, hold: Event) -> None:
+    def __init__(self, clip: Path) -> None:
         super().__init__(clip, **SIZE, realtime=True, loop=False)
-        self._hold = hold
         self._left = 30
 
     def grab(self) -> NDArray[np.uint8] | None:
         self._left -= 1
         if self._left < 0:
             self.hung.set()
-            self._hold.wait()
+            Event().wait()
         return super().grab()
 
 
