@@ -16,6 +16,7 @@ import msgspec
 
 from stressvision_trainer.gates import Verdict, verdicts
 from stressvision_trainer.report import write_page
+from stressvision_training.collector import spare_imports
 from stressvision_training.data.dataset import read_metadata
 from stressvision_training.evaluation.benchmark import benchmark
 from stressvision_training.evaluation.evaluate import Evaluation, evaluate
@@ -38,6 +39,7 @@ def main() -> int:
     parser.add_argument("--version")
     parser.add_argument("--runs", type=int, default=100)
     asked = parser.parse_args()
+    spare_imports()
     try:
         judged = judge(asked.run, asked.data, asked.out, asked.version, asked.champion, asked.runs)
     except (ValueError, OSError, RuntimeError) as error:

@@ -16,6 +16,7 @@ from stressvision_training.cli.predict import predict
 from stressvision_training.cli.prepare import prepare
 from stressvision_training.cli.shared import fail
 from stressvision_training.cli.teach import teach
+from stressvision_training.collector import spare_imports
 
 BACKENDS: Final = ("tensorflow", "jax", "torch")
 
@@ -25,6 +26,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.callback()
 def begin() -> None:
     """From FER-2013 and company pictures to an INT8 model that was judged as it will run."""
+    spare_imports()
     backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     if backend not in BACKENDS or find_spec(backend) is None:
         known = ", ".join(name for name in BACKENDS if find_spec(name) is not None)
