@@ -1,5 +1,5 @@
 """`python -m stressvision_training` is `stressvision-train`."""
 
-from stressvision_training.cli import app
+from stressvision_training.cli import main
 
-app()
+main()

@@ -26,7 +26,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.callback()
 def begin() -> None:
     """From FER-2013 and company pictures to an INT8 model that was judged as it will run."""
-    spare_imports()
     backend = os.environ.get("KERAS_BACKEND") or BACKENDS[0]
     if backend not in BACKENDS or find_spec(backend) is None:
         known = ", ".join(name for name in BACKENDS if find_spec(name) is not None)
@@ -35,3 +34,9 @@ def begin() -> None:
 
 for command in (prepare, fit, teach, evaluate, export, benchmark, predict, page, compare):
     app.command()(command)
+
+
+def main() -> None:
+    """Run the command line as a process of its own."""
+    spare_imports()
+    app()
