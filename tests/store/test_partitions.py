@@ -126,7 +126,8 @@ class TestRetention:
         with psycopg.connect(database.url("owner"), autocommit=True) as connection:
             plant = plants.build_plant(connection, first_date=TODAY - timedelta(days=25))
             since = NOW - timedelta(days=20)
-            plants.store_events(connection, list(plants.stream(plant.devices, since, 30, Random(1))))
+            longer_than_a_break = 45
+            plants.store_events(connection, list(plants.stream(plant.devices, since, longer_than_a_break, Random(1))))
         with transaction(database.engine("worker")) as session:
             assert drain(session).beyond == 0
         before = read_rollups(database.url("owner"))
