@@ -53,23 +53,11 @@ def test_parameters(name: str, parameters: int) -> None:
 @pytest.mark.parametrize(
     ("name", "table"),
     [
-        (
-            "simple-cnn",
-            [
-                ((48, 48, 32), 320),
-                ((24, 24, 32), 0),
-                ((24, 24, 64), 18_496),
-                ((12, 12, 64), 0),
-                ((9216,), 0),
-                ((7,), 64_519),
-            ],
-        ),
-        (
-            "vggface-features",
-            [((7, 7, 512), 14_714_688), ((512,), 0), ((256,), 131_328), ((256,), 0), ((7,), 1_799)],
-        ),
+        ("simple-cnn", [((48, 48, 32), 320), ((24, 24, 32), 0), ((24, 24, 64), 18_496), ((12, 12, 64), 0),
+                        ((9216,), 0), ((7,), 64_519)]),
+        ("vggface-features", [((7, 7, 512), 14_714_688), ((512,), 0), ((256,), 131_328), ((256,), 0), ((7,), 1_799)]),
     ],
-)
+)  # fmt: skip
 def test_the_layers_are_those_of_document_3(name: str, table: list[tuple[tuple[int, ...], int]]) -> None:
     layers = _network(_recipe(name)).layers
     assert [(layer.output.shape[1:], layer.count_params()) for layer in layers[-len(table) :]] == table
