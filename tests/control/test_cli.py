@@ -248,3 +248,9 @@ def test_the_fleet_is_listed_counted_named_and_given_new_keys(stressvision: Comm
     stressvision("devices", "rotate-key", "1", "--all", code=2)
     assert "cleared" in stressvision("devices", "clear-alarm", "1").stdout
     assert "is called pi" in stressvision("devices", "rename", "1").stdout
+
+
+def test_the_command_itself_waits_for_no_library_of_the_database_or_of_signing() -> None:
+    heavy = {"sqlalchemy", "sqlmodel", "psycopg", "alembic", "cryptography", "tuf", "fastapi"}
+    look = f"import sys, stressvision_control.cli.app; print(*sorted({heavy} & sys.modules.keys()))"
+    assert subprocess.check_output([sys.executable, "-c", look], text=True).split() == []

@@ -20,10 +20,10 @@ from native.layout import ROOT
 from stressvision_control.cli.app import app
 from stressvision_store.dossier.document import Grid, words
 from stressvision_store.dossier.facts import Facts, collect
-from stressvision_store.dossier.rendering import LANGUAGES, lay_out, paper
+from stressvision_store.dossier.rendering import lay_out, paper
 from stressvision_store.dossier.statements import STATEMENTS
+from stressvision_store.languages import LANGUAGES, Language
 from stressvision_store.model_tables import ModelReport, ModelVersion
-from stressvision_store.reports.texts import Language
 from stressvision_store.tables import DeviceState
 from support.control import Control, serve
 from support.database import Database

@@ -6,13 +6,13 @@ from uuid import UUID
 from sqlalchemy import BigInteger, CheckConstraint, Identity, Index, LargeBinary, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
+from stressvision_store.languages import LANGUAGES
 from stressvision_store.tables import NOW  # both modules: their tables are referred to
 from stressvision_store.workforce_tables import Timestamp
 
 STATES = ("open", "notified", "acknowledged", "closed", "suppressed")
 OUTCOMES = ("true", "false", "break_taken", "unknown")
 SUPPRESSIONS = ("late", "cooldown", "budget", "quiet", "break", "no_consent", "no_station")
-LANGUAGES = ("es", "en")
 REPORT_KINDS = ("shift", "week")
 REPORT_FORMATS = ("html", "pdf")
 

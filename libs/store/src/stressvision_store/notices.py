@@ -2,15 +2,12 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal
 
 from sqlmodel import Session, col, select
 
+from stressvision_store.languages import LANGUAGES, Language
 from stressvision_store.privacy_tables import Notice
 from stressvision_store.refusals import ConflictError, NotFoundError
-
-Language = Literal["es", "en"]
-LANGUAGES: Final[tuple[Language, ...]] = ("es", "en")
 
 
 def publish_notice(session: Session, version: str, texts: Mapping[Language, str], *, actor: str) -> Sequence[Notice]:

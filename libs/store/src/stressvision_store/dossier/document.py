@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from stressvision_store.reports.texts import Language
+from stressvision_store.languages import Language
 
 
 @cache

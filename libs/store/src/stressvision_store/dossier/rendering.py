@@ -15,9 +15,8 @@ from reportlab.platypus import Paragraph, SimpleDocTemplate, Table, TableStyle
 from stressvision_store.dossier import history, impact, model_card, register
 from stressvision_store.dossier.document import Document, Grid, Text, Voice
 from stressvision_store.dossier.facts import Facts
-from stressvision_store.reports.texts import Language
+from stressvision_store.languages import LANGUAGES, Language
 
-LANGUAGES: Final[tuple[Language, ...]] = ("es", "en")
 WIDTH: Final = 499.0
 """Of the type area, in points."""
 

@@ -9,13 +9,13 @@ from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from stressvision_store.alert_tables import KeptReport
+from stressvision_store.languages import Language
 from stressvision_store.marks import lock_sites
 from stressvision_store.paging import take
 from stressvision_store.profiles import STRICTEST_FIRST
 from stressvision_store.refusals import NotFoundError
 from stressvision_store.reports.figures import Figures, shift_figures, week_figures
 from stressvision_store.reports.rendering import Format, render
-from stressvision_store.reports.texts import Language
 
 FORMATS: tuple[Format, ...] = ("html", "pdf")
 """As `REPORT_FORMATS`, typed."""

@@ -14,10 +14,10 @@ from reportlab.lib.colors import HexColor
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.platypus import KeepTogether, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
+from stressvision_store.languages import Language
 from stressvision_store.reports.drawings import as_svg
 from stressvision_store.reports.figures import Cell, Figures
 from stressvision_store.reports.sheet import Sheet, lay_out
-from stressvision_store.reports.texts import Language
 
 Format = Literal["html", "pdf"]
 MOODS: Final = ("sad_share", "happy_share")

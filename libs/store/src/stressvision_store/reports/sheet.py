@@ -6,9 +6,10 @@ from itertools import groupby
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from stressvision_store.languages import Language
 from stressvision_store.reports import drawings
 from stressvision_store.reports.figures import Cell, Figures, Measure, weighted
-from stressvision_store.reports.texts import TEXTS, Language
+from stressvision_store.reports.texts import TEXTS
 
 MOODS: Final[tuple[tuple[str, Measure], ...]] = (("sad", "sad_share"), ("happy", "happy_share"))
 SMALLEST: Final = 5

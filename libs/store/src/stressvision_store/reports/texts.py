@@ -1,8 +1,8 @@
 """Every word of a report, in Spanish and English, with the same keys; a test compares them."""
 
-from typing import Final, Literal
+from typing import Final
 
-Language = Literal["es", "en"]
+from stressvision_store.languages import Language
 
 TEXTS: Final[dict[Language, dict[str, str]]] = {
     "es": {

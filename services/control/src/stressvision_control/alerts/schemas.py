@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from stressvision_control.fields import Body, LocalTime, View
 from stressvision_store.alert_tables import AlertSettings
 from stressvision_store.alerts import AlertPlace, RulePrecision
+from stressvision_store.languages import Language
 
 State = Literal["open", "notified", "acknowledged", "closed", "suppressed"]
 Outcome = Literal["true", "false", "break_taken", "unknown"]
@@ -65,7 +66,7 @@ class RuleView(View):
 class SiteWishes(Body):
     """Quiet hours are local time at the site, and may run over midnight; nobody is told in them."""
 
-    language: Literal["es", "en"] = "es"
+    language: Language = "es"
     quiet_from: LocalTime | None = None
     quiet_until: LocalTime | None = None
     cooldown_s: int = Field(default=900, ge=0, le=86_400, description="After an alert at a station, none for so long")

@@ -7,6 +7,7 @@ import typer
 
 from stressvision_control.cli.client import Row, open_api
 from stressvision_control.cli.output import JsonOption, say, show
+from stressvision_store.languages import Language
 
 alerts = typer.Typer(no_args_is_help=True, help="Sustained signs of tiredness that somebody was told of.")
 
@@ -26,11 +27,6 @@ class Outcome(StrEnum):
     FALSE = "false"
     BREAK_TAKEN = "break_taken"
     UNKNOWN = "unknown"
-
-
-class Language(StrEnum):
-    ES = "es"
-    EN = "en"
 
 
 @alerts.command("list")

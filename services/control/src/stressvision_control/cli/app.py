@@ -1,4 +1,8 @@
-"""`stressvision`: what operators do, as the control API's client."""
+"""`stressvision`: what operators do, as the control API's client.
+
+A command that needs more than HTTP and tables (to sign, to check the audit, to lay out a page) imports that itself: no
+other waits a second for it.
+"""
 
 from typing import Annotated
 

@@ -1,19 +1,13 @@
 """Who did or looked at what, and whether anybody has tampered with that."""
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
-from stressvision_control.cli.client import REFUSED, Api, Row, fail, open_api
+from stressvision_control.cli.client import REFUSED, fail, open_api
 from stressvision_control.cli.output import JsonOption, say, show
-from stressvision_store.audit_chain import BrokenChainError, Head, Link, Walk
 
 audit = typer.Typer(no_args_is_help=True, help="Who did or looked at what.")
-
-LINKS = 5000
-"""Asked for at a time."""
 
 
 @audit.command("list")
@@ -46,44 +40,17 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Make the chain again from the entries, on this machine; exit with 1 at the first that does not fit."""
+    from stressvision_control.cli.audit_walk import BrokenChainError, walk_chain
+
     api = open_api(context, as_json=as_json)
     try:
-        entries = _walk(api, dict(_noted(text) for text in expect or []))
+        entries = walk_chain(api, dict(_noted(text) for text in expect or []))
     except BrokenChainError as broken:
         found = {"whole": False, "why": broken.why, "place": broken.place, "entry_id": broken.entry_id}
         entry = f", entry {broken.entry_id}" if broken.entry_id is not None else ""
         say(f"broken at place {broken.place}{entry}: {broken.why}", found, as_json=as_json)
         raise typer.Exit(REFUSED) from None
     say(f"whole: {entries} entries fit", {"whole": True, "entries": entries}, as_json=as_json)
-
-
-def _walk(api: Api, expected: dict[int, bytes]) -> int:
-    """How many entries were made again."""
-    row = api.get("/v1/audit/head")
-    head = Head(
-        place=row["place"],
-        hash=bytes.fromhex(row["hash"]),
-        dropped_place=row["dropped_place"],
-        dropped_hash=bytes.fromhex(row["dropped_hash"]),
-        loose=row["loose"],
-    )
-    walk = Walk(head, expected=expected)
-    for links in _pages(api, after=head.dropped_place, until=head.place):
-        walk.take(links)
-    walk.finish()
-    return head.place - head.dropped_place
-
-
-def _pages(api: Api, *, after: int | None, until: int) -> Iterator[list[Link]]:
-    while after is not None and after < until:
-        page = api.get("/v1/audit/links", after=after, limit=LINKS)
-        yield [_link(row) for row in page["items"]]
-        after = page["next"]
-
-
-def _link(row: Row) -> Link:
-    at = datetime.fromisoformat(row["at"]) if row["at"] is not None else None
-    return Link(**{**row, "hash": bytes.fromhex(row["hash"]), "at": at})
 
 
 def _noted(text: str) -> tuple[int, bytes]:

@@ -2,23 +2,15 @@
 
 import io
 import tarfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from tuf.api.metadata import TargetFile
 
 from stressvision_control.cli.client import Api, Row, fail, open_api
 from stressvision_control.cli.models import fetch_file, models, read_folder
 from stressvision_control.cli.output import JsonOption, say, show
 from stressvision_control.models.scores import figures_of
-from stressvision_store.refusals import RefusedError
-from stressvision_store.repository.keys import read_key
-from stressvision_store.repository.publishing import make_target, target_path
-from stressvision_store.repository.signing import sign_next
-
-REPOSITORY = "/v1/model-repository"
 
 __all__ = ["models"]
 
@@ -26,7 +18,7 @@ __all__ = ["models"]
 @models.command("repository")
 def show_repository(context: typer.Context, as_json: JsonOption = False) -> None:
     """What is signed, until when, and what devices are offered."""
-    state = open_api(context, as_json=as_json).get(REPOSITORY)
+    state = open_api(context, as_json=as_json).get("/v1/model-repository")
     if as_json:
         show(state, as_json=True)
         return
@@ -47,6 +39,8 @@ def sign_model(
     as_json: JsonOption = False,
 ) -> None:
     """Sign an approved model on this machine, and hand in the signature; of a retired model, that it is gone."""
+    from stressvision_control.cli.signing import sign_targets
+
     api = open_api(context, as_json=as_json)
     model = api.get(f"/v1/models/{version}")
     if model["state"] not in ("approved", "retired"):
@@ -56,13 +50,8 @@ def sign_model(
     if not yes:
         _show_what(model)
         typer.confirm("Sign this?", abort=True)
-    if model["state"] == "approved":
-        size = model["manifest"]["size_bytes"]
-        target = make_target(version, digest=model["digest"], size_bytes=size, manifest=model["manifest"])
-        signed = _signed(api, key, root, add=target)
-    else:
-        signed = _signed(api, key, root, remove=target_path(version))
-    answer = api.post_octets(f"{REPOSITORY}/targets", signed)
+    signing = {"add" if model["state"] == "approved" else "remove": model}
+    answer = sign_targets(api, key, root, **signing)
     say(f"signed: devices are offered {', '.join(answer['offered']) or 'nothing'}", answer, as_json=as_json)
 
 
@@ -74,8 +63,9 @@ def renew_targets(
     as_json: JsonOption = False,
 ) -> None:
     """Sign what devices are offered for another year, unchanged."""
-    api = open_api(context, as_json=as_json)
-    answer = api.post_octets(f"{REPOSITORY}/targets", _signed(api, key, root))
+    from stressvision_control.cli.signing import sign_targets
+
+    answer = sign_targets(open_api(context, as_json=as_json), key, root)
     say(f"signed: devices are offered {', '.join(answer['offered']) or 'nothing'}", answer, as_json=as_json)
 
 
@@ -90,7 +80,7 @@ def export_models(
     """The signed repository as a folder, for devices without a network."""
     if folder.exists() and any(folder.iterdir()):
         fail(f"{folder} is not empty; name a new folder", 2)
-    packed = open_api(context, as_json=as_json).post_bytes(f"{REPOSITORY}/exports", days=days, version=version)
+    packed = open_api(context, as_json=as_json).post_bytes("/v1/model-repository/exports", days=days, version=version)
     files = _unpack(packed, folder)
     message = f"{len(files)} files in {folder}, good for {days} days"
     say(message, {"folder": str(folder), "days": days, "files": files}, as_json=as_json)
@@ -106,20 +96,6 @@ def _compare(api: Api, model: Row, folder: Path | None) -> None:
 def _show_what(model: Row) -> None:
     facts = {name: model[name] for name in ("version", "state", "digest", "registered_by", "approved_by")}
     show({**facts, **figures_of(model["manifest"])}, as_json=False, title="to be signed")
-
-
-def _signed(
-    api: Api, key: Path, root: Path | None, *, add: TargetFile | None = None, remove: str | None = None
-) -> bytes:
-    ask: Callable[[], str] = lambda: str(typer.prompt(f"Passphrase of {key}", hide_input=True, err=True))  # noqa: E731
-    current = api.get_bytes(f"{REPOSITORY}/targets")
-    try:
-        trusted = root.read_bytes() if root is not None else None
-        return sign_next(current, read_key(key, ask), add=add, remove=remove, root=trusted)
-    except OSError as error:
-        fail(f"{error.filename} cannot be read: {error.strerror}", 2)
-    except RefusedError as error:
-        fail(str(error))
 
 
 def _unpack(packed: bytes, folder: Path) -> list[str]:

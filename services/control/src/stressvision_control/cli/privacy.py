@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -12,8 +13,7 @@ from stressvision_control.cli.client import Row, fail, open_api
 from stressvision_control.cli.links import links, make_link
 from stressvision_control.cli.objections import objections
 from stressvision_control.cli.output import JsonOption, say, show
-from stressvision_control.privacy.pages import export_page, receipt_page
-from stressvision_store.notices import LANGUAGES
+from stressvision_store.languages import LANGUAGES, Language
 
 privacy = typer.Typer(no_args_is_help=True, help="What is kept of a person: shown, or erased; and for how long.")
 notices = typer.Typer(no_args_is_help=True, help="What people are told, word for word.")
@@ -37,10 +37,11 @@ def export(
     as_json: JsonOption = False,
 ) -> None:
     """Write all that is kept of a person: data.json, and a page in Spanish and one in English."""
+    from stressvision_control.privacy.pages import export_page
+
     api = open_api(context, as_json=as_json)
     found = api.post("/v1/privacy/export", {"employee_id": api.employee(employee), "reason": reason})
-    written = [_write(out, "data.json", json.dumps(found, ensure_ascii=False, indent=1))]
-    written += [_write(out, f"data.{language}.html", export_page(found, language)) for language in LANGUAGES]
+    written = _write_pages(out, "data", found, export_page)
     say(f"wrote {', '.join(written)}", {"files": written, "counts": found["counts"]}, as_json=as_json)
 
 
@@ -130,8 +131,15 @@ def show_notice(
 
 
 def _write_receipt(out: Path, receipt: Row) -> list[str]:
-    written = [_write(out, "receipt.json", json.dumps(receipt, ensure_ascii=False, indent=1))]
-    return written + [_write(out, f"receipt.{each}.html", receipt_page(receipt, each)) for each in LANGUAGES]
+    from stressvision_control.privacy.pages import receipt_page
+
+    return _write_pages(out, "receipt", receipt, receipt_page)
+
+
+def _write_pages(out: Path, name: str, found: Row, page: Callable[[Row, Language], str]) -> list[str]:
+    """As JSON for programs, as a page in each language for people."""
+    written = [_write(out, f"{name}.json", json.dumps(found, ensure_ascii=False, indent=1))]
+    return written + [_write(out, f"{name}.{language}.html", page(found, language)) for language in LANGUAGES]
 
 
 def _write(folder: Path, name: str, content: str | bytes) -> str:

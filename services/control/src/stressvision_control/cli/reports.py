@@ -1,7 +1,6 @@
 """Reports about groups: of a shift, of a week, and as CSV."""
 
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,13 +8,9 @@ import typer
 
 from stressvision_control.cli.client import Api, fail, open_api
 from stressvision_control.cli.output import JsonOption, say, show
+from stressvision_store.languages import Language
 
 reports = typer.Typer(no_args_is_help=True, help="Reports about groups of five people or more, in Spanish or English.")
-
-
-class Language(StrEnum):
-    ES = "es"
-    EN = "en"
 
 
 OutOption = Annotated[Path, typer.Option("--out", help="Where to write it: .html or .pdf says which.")]
@@ -29,7 +24,7 @@ def shift_report(
     shift: str,
     date: Annotated[datetime, typer.Argument(formats=["%Y-%m-%d"], help="On which the shift began.")],
     out: OutOption,
-    language: LanguageOption = Language.ES,
+    language: LanguageOption = "es",
     as_json: JsonOption = False,
 ) -> None:
     """Make the report of one shift that is over."""
@@ -45,7 +40,7 @@ def week_report(
     site: str,
     week: Annotated[str, typer.Argument(help="ISO week, as 2026-W47.")],
     out: OutOption,
-    language: LanguageOption = Language.ES,
+    language: LanguageOption = "es",
     as_json: JsonOption = False,
 ) -> None:
     """Make the weekly report of a site."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from stressvision_control.fields import Body, Id, Moment, Name, View
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 
 
 class NewConsent(Body):

@@ -24,7 +24,7 @@ from stressvision_control.my_data.words import WORDS
 from stressvision_control.privacy.pages import export_page
 from stressvision_control.security import FailedAttempts
 from stressvision_store import access_export, audit, consents, objections, own_data, personal_links
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 from stressvision_store.objections import EMPLOYEE
 from stressvision_store.personal_tables import PersonalLink
 from stressvision_store.refusals import ConflictError

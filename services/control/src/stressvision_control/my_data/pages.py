@@ -11,7 +11,7 @@ from stressvision_control.my_data.chart import draw
 from stressvision_control.my_data.style import STYLE
 from stressvision_control.my_data.trend import day_of, percent, sentences, usual
 from stressvision_control.my_data.words import WORDS
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 from stressvision_store.own_data import KeptRows, OwnConsent, OwnData, OwnShift
 from stressvision_store.personal_tables import Objection, PersonalLink
 

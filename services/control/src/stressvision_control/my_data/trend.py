@@ -7,7 +7,7 @@ from typing import Final
 
 from stressvision_control.my_data.chart import Band
 from stressvision_control.my_data.words import MONTHS, WORDS
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 from stressvision_store.own_data import OwnShift
 
 LEAST: Final = 5

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 
 MONTHS: Final[Mapping[Language, tuple[str, ...]]] = {
     "es": ("ene.", "feb.", "mar.", "abr.", "may.", "jun.", "jul.", "ago.", "set.", "oct.", "nov.", "dic."),

@@ -11,7 +11,7 @@ from stressvision_control.privacy.pages import receipt_page
 from stressvision_control.privacy.schemas import ErasureRequest, ExportRequest, KeptView, Receipt, receipt_of
 from stressvision_control.security import CallerDep, allow
 from stressvision_store import access_export, audit, erasure, retention_report
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 from stressvision_store.paging import one
 from stressvision_store.privacy_tables import Erasure
 

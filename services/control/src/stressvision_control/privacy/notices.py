@@ -8,7 +8,7 @@ from stressvision_control.dependencies import SessionDep
 from stressvision_control.privacy.schemas import NewNotice, NoticeSummary, NoticeView, Version
 from stressvision_control.security import CallerDep, allow
 from stressvision_store import audit, notices
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 
 router = APIRouter(prefix="/v1/notices", tags=["consents"])
 readers = allow("admin", "operator", "privacy")

@@ -11,7 +11,7 @@ from stressvision_control.my_data.actions import ACTIONS
 from stressvision_control.my_data.pages import page
 from stressvision_control.my_data.trend import day_of, percent
 from stressvision_control.privacy.words import COLUMNS, STATES, WORDS
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 
 Row = Mapping[str, Any]
 MOST_ROWS: Final = 400

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import StringConstraints
 
 from stressvision_control.fields import Body, Id, Name, Reason, View
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 from stressvision_store.privacy_tables import Erasure
 
 NoticeText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=100, max_length=50_000)]

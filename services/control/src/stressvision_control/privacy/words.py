@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from stressvision_store.notices import Language
+from stressvision_store.languages import Language
 
 WORDS: Final[Mapping[Language, dict[str, str]]] = {
     "es": {

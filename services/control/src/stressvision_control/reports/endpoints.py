@@ -10,11 +10,12 @@ from stressvision_control.fields import Day, Id, PathId
 from stressvision_control.reports.schemas import ReportView
 from stressvision_control.security import Role, allow
 from stressvision_store.alert_tables import KeptReport
+from stressvision_store.languages import Language
 from stressvision_store.reports.figures import monday_of, period_cells, shift_figures, week_figures
 
 router = APIRouter(prefix="/v1/reports", tags=["reports"])
 
-Language = Annotated[Literal["es", "en"], Query(description="Of the report")]
+LanguageQuery = Annotated[Language, Query(description="Of the report")]
 Format = Annotated[Literal["html", "pdf"], Query(alias="format", description="A page, or paper")]
 
 PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -52,7 +53,7 @@ def make_shift_report(
     site_id: Annotated[Id, Query()],
     shift_id: Annotated[Id, Query()],
     date: Annotated[Day, Query(description="On which the shift began")],
-    language: Language = "es",
+    language: LanguageQuery = "es",
     kind: Format = "html",
 ) -> Response:
     from stressvision_store.reports.rendering import render
@@ -66,7 +67,7 @@ def make_week_report(
     session: SessionDep,
     site_id: Annotated[Id, Query()],
     week: Annotated[str, Query(pattern=r"^20\d\d-W\d\d$", description="ISO week, as 2026-W47")],
-    language: Language = "es",
+    language: LanguageQuery = "es",
     kind: Format = "html",
 ) -> Response:
     from stressvision_store.reports.rendering import render
