@@ -40,7 +40,8 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Make the chain again from the entries, on this machine; exit with 1 at the first that does not fit."""
-    from stressvision_control.cli.audit_walk import BrokenChainError, walk_chain
+    from stressvision_control.cli.audit_walk import walk_chain
+    from stressvision_store.audit_chain import BrokenChainError
 
     api = open_api(context, as_json=as_json)
     try:

@@ -5,9 +5,7 @@ from datetime import datetime
 from typing import Final
 
 from stressvision_control.cli.client import Api, Row
-from stressvision_store.audit_chain import BrokenChainError, Head, Link, Walk
-
-__all__ = ["BrokenChainError", "walk_chain"]
+from stressvision_store.audit_chain import Head, Link, Walk
 
 LINKS: Final = 5000
 """Asked for at a time."""

@@ -50,8 +50,10 @@ def sign_model(
     if not yes:
         _show_what(model)
         typer.confirm("Sign this?", abort=True)
-    signing = {"add" if model["state"] == "approved" else "remove": model}
-    answer = sign_targets(api, key, root, **signing)
+    if model["state"] == "approved":
+        answer = sign_targets(api, key, root, add=model)
+    else:
+        answer = sign_targets(api, key, root, remove=model)
     say(f"signed: devices are offered {', '.join(answer['offered']) or 'nothing'}", answer, as_json=as_json)
 
 
